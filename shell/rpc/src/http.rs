@@ -1,0 +1,1 @@
+//! HTTP with limits: one request, one capped answer.
