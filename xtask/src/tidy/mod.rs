@@ -15,7 +15,7 @@ use std::{
 };
 
 /// Runs every check.
-pub fn run() -> Result<()> {
+pub(crate) fn run() -> Result<()> {
     let house = House::read()?;
     let checks: [(&str, fn(&House) -> Result<Vec<String>>); 4] = [
         ("arrows between crates", arrows::check),
