@@ -1,2 +1,40 @@
-//! (being built)
+//! Execution: a parent state, attributes or a block in; receipts, state changes and header out.
+//!
+//! Knows the rules of OP chains and of Ethereum since the Merge. Pure: state comes through
+//! [`StateReader`], nothing is written anywhere, time comes from headers. Sole owner of revm.
+//!
+//! Invariant: a block that [`BlockBuilder`] builds passes [`execute_block`] on the same parent with
+//! the same receipts and the same [`StateDiff`].
 #![no_std]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+pub mod build;
+#[cfg(feature = "rpc")]
+pub mod call;
+pub mod chain;
+pub mod error;
+pub mod execute;
+pub mod fees;
+pub mod genesis;
+pub mod header;
+pub mod receipt;
+pub mod state;
+pub mod transaction;
+pub mod witness;
+
+pub use build::{BlockAttributes, BlockBuilder, BuiltBlock, PushLimits, Pushed, Rejected, Roots};
+pub use chain::{
+    BlobParams, ChainConfig, ChainError, ChainKind, EthFork, EthereumRules, OptimismRules,
+};
+pub use error::{InvalidBlock, Severity};
+pub use execute::{Executed, execute_block};
+pub use fees::L1Costs;
+pub use genesis::{GenesisBlock, genesis};
+pub use opal_trie::Account;
+pub use receipt::Receipt;
+pub use state::{AccountDiff, SlotDiff, StateDiff, StateError, StateReader};
+pub use transaction::{Transaction, TransactionError, TxType, VerifiedTx};
+pub use witness::Witness;
