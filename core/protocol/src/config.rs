@@ -36,7 +36,11 @@ pub struct ChainOpConfig {
 
 impl Default for ChainOpConfig {
     fn default() -> Self {
-        Self { eip1559_elasticity: 6, eip1559_denominator: 50, eip1559_denominator_canyon: 250 }
+        Self {
+            eip1559_elasticity: 6,
+            eip1559_denominator: 50,
+            eip1559_denominator_canyon: 250,
+        }
     }
 }
 
@@ -130,7 +134,10 @@ impl RollupConfig {
         ];
         for (key, value) in positive {
             if value == 0 {
-                return Err(ConfigError::Value { key, problem: "must not be 0" });
+                return Err(ConfigError::Value {
+                    key,
+                    problem: "must not be 0",
+                });
             }
         }
         if self.l1_chain_id == self.l2_chain_id {
@@ -143,9 +150,17 @@ impl RollupConfig {
         for fork in Fork::ALL.into_iter().skip(1) {
             let (before, at) = (self.forks.time_of(earlier), self.forks.time_of(fork));
             match (before, at) {
-                (None, Some(_)) => return Err(ConfigError::ForkOrder { earlier, later: fork }),
+                (None, Some(_)) => {
+                    return Err(ConfigError::ForkOrder {
+                        earlier,
+                        later: fork,
+                    });
+                }
                 (Some(before), Some(at)) if at < before => {
-                    return Err(ConfigError::ForkOrder { earlier, later: fork });
+                    return Err(ConfigError::ForkOrder {
+                        earlier,
+                        later: fork,
+                    });
                 }
                 _ => {}
             }
@@ -188,7 +203,9 @@ impl RollupConfig {
 
     /// Height of the L2 block at `time`, or `None` if no block has that time.
     pub const fn l2_number_at(&self, time: u64) -> Option<u64> {
-        let Some(elapsed) = time.checked_sub(self.genesis.l2_time) else { return None };
+        let Some(elapsed) = time.checked_sub(self.genesis.l2_time) else {
+            return None;
+        };
         if !elapsed.is_multiple_of(self.block_time) {
             return None;
         }

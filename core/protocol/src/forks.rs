@@ -66,14 +66,19 @@ impl fmt::Display for Fork {
 
 /// A name that is no fork of the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown fork; known are bedrock, regolith, canyon, delta, ecotone, fjord, granite, holocene, isthmus, jovian, karst")]
+#[error(
+    "unknown fork; known are bedrock, regolith, canyon, delta, ecotone, fjord, granite, holocene, isthmus, jovian, karst"
+)]
 pub struct UnknownFork;
 
 impl FromStr for Fork {
     type Err = UnknownFork;
 
     fn from_str(s: &str) -> Result<Self, UnknownFork> {
-        Self::ALL.into_iter().find(|fork| fork.name().eq_ignore_ascii_case(s)).ok_or(UnknownFork)
+        Self::ALL
+            .into_iter()
+            .find(|fork| fork.name().eq_ignore_ascii_case(s))
+            .ok_or(UnknownFork)
     }
 }
 
@@ -166,6 +171,10 @@ impl ForkTimes {
 
     /// The newest fork active at `time`.
     pub fn newest_at(&self, time: u64) -> Fork {
-        Fork::ALL.into_iter().rev().find(|f| self.is_active(*f, time)).unwrap_or(Fork::Bedrock)
+        Fork::ALL
+            .into_iter()
+            .rev()
+            .find(|f| self.is_active(*f, time))
+            .unwrap_or(Fork::Bedrock)
     }
 }

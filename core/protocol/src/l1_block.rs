@@ -1,12 +1,14 @@
 //! An L1 block, reduced to what the rollup reads of it.
 
 use crate::{
+    config::RollupConfig,
+    deposit::DepositError,
     refs::{L1Id, L1Ref},
     system_config::ConfigUpdate,
 };
 use alloc::vec::Vec;
 use alloy_consensus::Header;
-use alloy_primitives::{Address, B256, Bytes};
+use alloy_primitives::{Address, B256, Bytes, Log};
 
 /// A transaction to the batch inbox, sender recovered, still unjudged: derivation decides whether
 /// the sender is the batcher of that moment.
@@ -38,7 +40,30 @@ pub struct L1Block {
     pub config_updates: Vec<ConfigUpdate>,
 }
 
+/// A receipt of an L1 transaction, reduced to what the rollup reads of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct L1Receipt {
+    /// Whether the transaction succeeded.
+    pub success: bool,
+    /// Its logs.
+    pub logs: Vec<Log>,
+}
+
 impl L1Block {
+    /// Reduces a block to what the rollup reads of it. `txs` are the encoded (EIP-2718)
+    /// transactions and `receipts` their receipts, both in block order and already verified
+    /// against `header`, as `header` is against `hash`.
+    pub fn new<T: AsRef<[u8]>>(
+        cfg: &RollupConfig,
+        hash: B256,
+        header: Header,
+        txs: &[T],
+        receipts: &[L1Receipt],
+    ) -> Result<Self, DepositError> {
+        let _ = (cfg, hash, header, txs.len(), receipts);
+        unimplemented!()
+    }
+
     /// Identity, parent and time.
     pub const fn as_ref(&self) -> L1Ref {
         L1Ref {
@@ -51,6 +76,9 @@ impl L1Block {
 
     /// The name of this block.
     pub const fn id(&self) -> L1Id {
-        L1Id { hash: self.hash, number: self.header.number }
+        L1Id {
+            hash: self.hash,
+            number: self.header.number,
+        }
     }
 }

@@ -5,7 +5,9 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 
 /// Names one L1 block.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
 pub struct L1Id {
     /// Hash of the block header.
     pub hash: B256,
@@ -14,7 +16,9 @@ pub struct L1Id {
 }
 
 /// Names one L2 block.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
 pub struct L2Id {
     /// Hash of the block header.
     pub hash: B256,
@@ -65,14 +69,20 @@ pub struct L2Ref {
 impl L1Ref {
     /// The name of this block.
     pub const fn id(&self) -> L1Id {
-        L1Id { hash: self.hash, number: self.number }
+        L1Id {
+            hash: self.hash,
+            number: self.number,
+        }
     }
 }
 
 impl L2Ref {
     /// The name of this block.
     pub const fn id(&self) -> L2Id {
-        L2Id { hash: self.hash, number: self.number }
+        L2Id {
+            hash: self.hash,
+            number: self.number,
+        }
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! spec: protocol/system-config.md
 
-use alloy_primitives::{Address, U256};
+use crate::config::RollupConfig;
+use alloy_primitives::{Address, Log, U256};
 use serde::{Deserialize, Serialize};
 
 /// Parameters of the chain that L1 can change while it runs.
@@ -76,4 +77,25 @@ pub enum ConfigUpdate {
     MinBaseFee(u64),
     /// Type 7 (Jovian).
     DaFootprintGasScalar(u16),
+}
+
+impl ConfigUpdate {
+    /// The update that a log of the SystemConfig contract announces; `None` for another event,
+    /// another version, an unknown type or a malformed payload, all of which are skipped.
+    pub fn parse(log: &Log) -> Option<Self> {
+        unimplemented!("{log:?}")
+    }
+}
+
+impl SystemConfig {
+    /// Applies an update announced in an L1 block of time `l1_time`.
+    pub fn apply(&mut self, cfg: &RollupConfig, update: &ConfigUpdate, l1_time: u64) {
+        unimplemented!("{cfg:?}{update:?}{l1_time}")
+    }
+
+    /// The fee scalars `(base_fee_scalar, blob_base_fee_scalar)` that [`Self::scalar`] packs since
+    /// Ecotone.
+    pub fn ecotone_scalars(&self) -> (u32, u32) {
+        unimplemented!()
+    }
 }

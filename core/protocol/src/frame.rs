@@ -1,0 +1,85 @@
+//! Frames: the pieces of channels as they lie in batcher transactions and blobs.
+//!
+//! spec: protocol/derivation.md#frame-format
+
+use alloc::vec::Vec;
+use alloy_primitives::{Bytes, FixedBytes};
+
+/// Names a channel; chosen by the batcher, unique among the channels in flight.
+pub type ChannelId = FixedBytes<16>;
+
+/// First byte of batcher data that holds frames.
+pub const DERIVATION_VERSION_0: u8 = 0;
+/// Bytes of a frame besides its data.
+pub const FRAME_OVERHEAD_BYTES: usize = 23;
+/// Most data bytes in one frame. spec: protocol/derivation.md#frame-format
+pub const MAX_FRAME_DATA_BYTES: usize = 1_000_000;
+
+/// A piece of a channel.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Frame {
+    /// The channel it belongs to.
+    pub id: ChannelId,
+    /// Position in the channel, from 0.
+    pub number: u16,
+    /// The piece of compressed channel data.
+    pub data: Bytes,
+    /// Whether it closes the channel.
+    pub is_last: bool,
+}
+
+/// Why batcher data holds no frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FrameError {
+    /// The transaction or blob carries nothing.
+    #[error("batcher data is empty")]
+    Empty,
+    /// The first byte is not 0.
+    #[error("batcher data has unknown version {0}")]
+    Version(u8),
+    /// Bytes end inside a frame.
+    #[error("frame at byte {offset} is cut short")]
+    Truncated {
+        /// Where the frame begins in the batcher data.
+        offset: usize,
+    },
+    /// The length field exceeds [`MAX_FRAME_DATA_BYTES`].
+    #[error("frame at byte {offset} claims {length} bytes, more than {MAX_FRAME_DATA_BYTES}")]
+    TooLong {
+        /// Where the frame begins in the batcher data.
+        offset: usize,
+        /// The claimed length in bytes.
+        length: u32,
+    },
+    /// The last byte is neither 0 nor 1.
+    #[error("frame at byte {offset} has {value} for is_last, must be 0 or 1")]
+    IsLast {
+        /// Where the frame begins in the batcher data.
+        offset: usize,
+        /// The byte found.
+        value: u8,
+    },
+}
+
+impl Frame {
+    /// Bytes of the encoded frame.
+    pub fn encoded_len(&self) -> usize {
+        FRAME_OVERHEAD_BYTES + self.data.len()
+    }
+
+    /// Appends the encoded frame.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        unimplemented!("{out:?}")
+    }
+}
+
+/// All frames of one batcher transaction's calldata, or of one blob's data. One bad frame voids
+/// them all. Frame data shares the memory of `data`.
+pub fn parse_frames(data: &Bytes) -> Result<Vec<Frame>, FrameError> {
+    unimplemented!("{data}")
+}
+
+/// Batcher data that carries `frames`: the version byte, then the frames.
+pub fn encode_frames(frames: &[Frame]) -> Vec<u8> {
+    unimplemented!("{frames:?}")
+}
