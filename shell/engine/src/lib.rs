@@ -1,1 +1,20 @@
-//! (being built)
+//! The execution client: storage, block tree, transaction pool, payload jobs, Engine API and
+//! JSON-RPC servers around the pure rules of `opal-execution`.
+//!
+//! In: payloads and fork choices from a consensus client, transactions from users. Out: verdicts on
+//! blocks, built payloads, and answers about the chain.
+//!
+//! Invariants: one thread owns the block tree and the head pointers; everyone else reads immutable
+//! snapshots of it. What lies on disk always belongs to one block, however the process ends.
+
+mod config;
+mod engine;
+mod store;
+
+pub use config::{EngineConfig, PoolLimits, RpcLimits};
+pub use engine::{
+    BuildError, BuiltL1Block, Engine, HeadInfo, L1BlockAttributes, SetHeadsError, StartError,
+};
+pub use opal_execution::ChainConfig;
+pub use opal_rpc::{EngineApi, JwtSecret};
+pub use store::{ChainIdentity, StoreError};

@@ -1,0 +1,182 @@
+//! Byte forms of everything the database holds.
+//!
+//! Inputs are our own values or bytes that this module wrote earlier; a byte string that does not
+//! decode means a damaged file and is reported as [`CodecError`], never a panic. All integers are
+//! RLP scalars, so the forms are independent of the machine.
+
+use alloy_eips::eip4895::Withdrawals;
+use alloy_primitives::{Address, B256, Bytes, Log, U256};
+use alloy_rlp::{Decodable, Encodable, RlpDecodable, RlpEncodable};
+use opal_trie::Account;
+
+/// A row that does not decode: the file was damaged or written by something else.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("row of table `{table}` is damaged: {reason}")]
+pub struct CodecError {
+    /// Which table holds the row.
+    pub table: &'static str,
+    /// What the decoder said.
+    pub reason: alloy_rlp::Error,
+}
+
+/// Decodes one RLP item that must fill `bytes` exactly.
+pub(crate) fn decode<T: Decodable>(table: &'static str, mut bytes: &[u8]) -> Result<T, CodecError> {
+    let value = T::decode(&mut bytes).map_err(|reason| CodecError { table, reason })?;
+    if bytes.is_empty() {
+        Ok(value)
+    } else {
+        Err(CodecError {
+            table,
+            reason: alloy_rlp::Error::UnexpectedLength,
+        })
+    }
+}
+
+/// RLP of `value`.
+pub(crate) fn encode<T: Encodable>(value: &T) -> Vec<u8> {
+    let mut out = Vec::with_capacity(value.length());
+    value.encode(&mut out);
+    out
+}
+
+/// An account as the flat table and the reverse diffs hold it. Its storage root lives in the
+/// account trie alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, RlpEncodable, RlpDecodable)]
+pub(crate) struct FlatAccount {
+    nonce: u64,
+    balance: U256,
+    code_hash: B256,
+}
+
+impl From<Account> for FlatAccount {
+    fn from(a: Account) -> Self {
+        Self {
+            nonce: a.nonce,
+            balance: a.balance,
+            code_hash: a.code_hash,
+        }
+    }
+}
+
+impl From<FlatAccount> for Account {
+    fn from(a: FlatAccount) -> Self {
+        Self {
+            nonce: a.nonce,
+            balance: a.balance,
+            code_hash: a.code_hash,
+        }
+    }
+}
+
+/// What a block holds besides its header.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BlockBody {
+    /// EIP-2718 encodings in block order.
+    pub transactions: Vec<Bytes>,
+    /// Sender of each transaction.
+    pub senders: Vec<Address>,
+    /// Withdrawals; `None` before Shanghai / Canyon.
+    pub withdrawals: Option<Withdrawals>,
+}
+
+impl Encodable for BlockBody {
+    fn encode(&self, out: &mut dyn alloy_rlp::BufMut) {
+        let withdrawals: Vec<Withdrawals> = self.withdrawals.iter().cloned().collect();
+        let payload_length =
+            self.transactions.length() + self.senders.length() + withdrawals.length();
+        alloy_rlp::Header {
+            list: true,
+            payload_length,
+        }
+        .encode(out);
+        self.transactions.encode(out);
+        self.senders.encode(out);
+        withdrawals.encode(out);
+    }
+
+    fn length(&self) -> usize {
+        let withdrawals: Vec<Withdrawals> = self.withdrawals.iter().cloned().collect();
+        let payload_length =
+            self.transactions.length() + self.senders.length() + withdrawals.length();
+        payload_length + alloy_rlp::length_of_length(payload_length)
+    }
+}
+
+impl Decodable for BlockBody {
+    fn decode(buf: &mut &[u8]) -> alloy_rlp::Result<Self> {
+        let mut payload = alloy_rlp::Header::decode_bytes(buf, true)?;
+        let transactions = Vec::<Bytes>::decode(&mut payload)?;
+        let senders = Vec::<Address>::decode(&mut payload)?;
+        let mut withdrawals = Vec::<Withdrawals>::decode(&mut payload)?;
+        if !payload.is_empty() || withdrawals.len() > 1 || senders.len() != transactions.len() {
+            return Err(alloy_rlp::Error::UnexpectedLength);
+        }
+        Ok(Self {
+            transactions,
+            senders,
+            withdrawals: withdrawals.pop(),
+        })
+    }
+}
+
+/// A receipt without what follows from its neighbours (gas used, log indexes, bloom).
+#[derive(Clone, Debug, PartialEq, Eq, RlpEncodable, RlpDecodable)]
+#[rlp(trailing)]
+pub struct ReceiptRecord {
+    /// EIP-2718 type of the transaction.
+    pub tx_type: u8,
+    /// Whether execution succeeded.
+    pub success: bool,
+    /// Gas used in the block up to and including this transaction.
+    pub cumulative_gas_used: u64,
+    /// Logs in order of emission.
+    pub logs: Vec<Log>,
+    /// Nonce of a deposit's sender (Regolith).
+    pub deposit_nonce: Option<u64>,
+    /// Version of a deposit receipt (Canyon).
+    pub deposit_receipt_version: Option<u64>,
+}
+
+/// The values that one block overwrote: applied to the state after the block they give the state
+/// before it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, RlpEncodable, RlpDecodable)]
+pub(crate) struct ReverseDiff {
+    /// Accounts by hashed address.
+    pub accounts: Vec<OldAccount>,
+    /// Storage slots by hashed address and hashed slot; zero means the slot was empty.
+    pub storage: Vec<OldSlot>,
+}
+
+/// One account before a block.
+#[derive(Clone, Debug, PartialEq, Eq, RlpEncodable, RlpDecodable)]
+#[rlp(trailing)]
+pub(crate) struct OldAccount {
+    /// keccak256 of the address.
+    pub address: B256,
+    /// The account, or nothing if it did not exist.
+    pub account: Option<FlatAccount>,
+}
+
+/// One storage slot before a block.
+#[derive(Clone, Debug, PartialEq, Eq, RlpEncodable, RlpDecodable)]
+pub(crate) struct OldSlot {
+    /// keccak256 of the address.
+    pub address: B256,
+    /// keccak256 of the slot.
+    pub slot: B256,
+    /// Its value before the block.
+    pub value: U256,
+}
+
+/// The three pointers into the chain.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, RlpEncodable, RlpDecodable)]
+pub(crate) struct HeadsRecord {
+    /// The block whose state the flat tables hold.
+    pub head: B256,
+    /// Its height.
+    pub head_number: u64,
+    /// Newest safe block; zero when none was named yet.
+    pub safe: B256,
+    /// Newest finalized block; zero when none was named yet.
+    pub finalized: B256,
+}
