@@ -4,18 +4,18 @@
 //! concurrency ([`EthOptions`]). What comes back is the server's claim: verify hashes where it
 //! matters.
 
-use crate::{error::RpcError, retry::RetryPolicy};
+use crate::{error::RpcError, jsonrpc::JsonRpc, jwt::JwtSecret, retry::RetryPolicy};
 use alloy_consensus::{Header, TxEnvelope};
 use alloy_eips::{BlockId, BlockNumberOrTag};
-use alloy_primitives::{Address, B256, Bytes, U256};
+use alloy_primitives::{Address, B256, Bytes, U64, U128, U256, hex};
 use alloy_rpc_types_eth::{
     EIP1186AccountProofResponse, FeeHistory, TransactionReceipt, TransactionRequest,
 };
 use op_alloy_consensus::OpTxEnvelope;
 use op_alloy_rpc_types::OpTransactionReceipt;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// Limits of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,156 +66,309 @@ pub struct RpcBlock<T> {
 
 /// A client of one node; cheap to clone.
 #[derive(Clone, Debug)]
-pub struct EthClient {}
+pub struct EthClient {
+    rpc: Arc<JsonRpc>,
+}
 
-#[allow(missing_docs, clippy::unused_async, unused_variables)]
 impl EthClient {
+    /// A client with default limits.
     pub fn new(url: &str) -> Result<Self, RpcError> {
         Self::with_options(url, EthOptions::default())
     }
-    pub fn with_options(_url: &str, _options: EthOptions) -> Result<Self, RpcError> {
-        unimplemented!()
+
+    /// A client with limits of one's own.
+    pub fn with_options(url: &str, options: EthOptions) -> Result<Self, RpcError> {
+        Self::connect("the JSON-RPC node", url, options, None)
     }
-    /// Scheme, host and port.
+
+    pub(crate) fn connect(
+        what: &'static str,
+        url: &str,
+        options: EthOptions,
+        jwt: Option<JwtSecret>,
+    ) -> Result<Self, RpcError> {
+        Ok(Self {
+            rpc: Arc::new(JsonRpc::new(what, url, options, jwt)?),
+        })
+    }
+
+    /// Where the node is: scheme, host and port.
     pub fn endpoint(&self) -> &str {
-        unimplemented!()
+        self.rpc.endpoint()
     }
+
     /// Fails with [`RpcError::WrongChain`] unless the node is on chain `expected`.
     pub async fn expect_chain_id(&self, expected: u64) -> Result<(), RpcError> {
-        unimplemented!()
+        let actual = self.chain_id().await?;
+        if actual == expected {
+            return Ok(());
+        }
+        Err(RpcError::WrongChain {
+            endpoint: self.endpoint().to_owned(),
+            expected,
+            actual,
+        })
     }
+
     /// Any method, retried.
     pub async fn request<P: Serialize, R: DeserializeOwned>(
         &self,
         method: &str,
         params: P,
     ) -> Result<R, RpcError> {
-        unimplemented!()
+        let params = self.rpc.params(method, &params)?;
+        self.parse(method, &*self.rpc.call(method, &params).await?)
     }
+
     /// Any method, sent once: for calls that must not be repeated.
     pub async fn request_once<P: Serialize, R: DeserializeOwned>(
         &self,
         method: &str,
         params: P,
     ) -> Result<R, RpcError> {
-        unimplemented!()
+        let params = self.rpc.params(method, &params)?;
+        self.parse(method, &*self.rpc.call_once(method, &params).await?)
     }
-    /// Many calls at once, answers in order of the calls.
+
+    /// Many calls at once; answers come in the order of the calls. The outer error means that no
+    /// call was answered.
     pub async fn batch(
         &self,
         calls: &[Call],
     ) -> Result<Vec<Result<Box<RawValue>, RpcError>>, RpcError> {
-        unimplemented!()
+        self.rpc.batch(calls).await
     }
+
+    /// One call for [`Self::batch`].
+    pub fn prepare(&self, method: &'static str, params: impl Serialize) -> Result<Call, RpcError> {
+        Ok(Call {
+            method,
+            params: self.rpc.params(method, &params)?,
+        })
+    }
+
+    /// Reads an answer of [`Self::batch`].
+    pub fn parse<R: DeserializeOwned>(
+        &self,
+        method: &str,
+        answer: &RawValue,
+    ) -> Result<R, RpcError> {
+        serde_json::from_str(answer.get()).map_err(|e| self.rpc.malformed(method, e))
+    }
+
+    /// Reads a block out of an answer of [`Self::batch`]; `null` is no block.
+    pub fn parse_block<T: DeserializeOwned>(
+        &self,
+        method: &str,
+        answer: &RawValue,
+    ) -> Result<Option<RpcBlock<T>>, RpcError> {
+        if answer.get() == "null" {
+            return Ok(None);
+        }
+        // Two passes: flattening the header into one struct would buffer the whole block.
+        let body: BlockBody<T> = self.parse(method, answer)?;
+        let header = self.parse(method, answer)?;
+        Ok(Some(RpcBlock {
+            hash: body.hash,
+            header,
+            transactions: body.transactions,
+        }))
+    }
+
+    /// `eth_chainId`.
     pub async fn chain_id(&self) -> Result<u64, RpcError> {
-        unimplemented!()
+        self.quantity("eth_chainId").await
     }
+
+    /// `eth_blockNumber`.
     pub async fn block_number(&self) -> Result<u64, RpcError> {
-        unimplemented!()
+        self.quantity("eth_blockNumber").await
     }
+
     /// A block with full transactions of type `T`: [`TxEnvelope`] or [`OpTxEnvelope`].
     pub async fn block<T: DeserializeOwned>(
         &self,
         id: impl Into<BlockId>,
     ) -> Result<Option<RpcBlock<T>>, RpcError> {
-        unimplemented!()
+        self.block_as(id.into(), true).await
     }
+
+    /// A block of Ethereum transactions.
     pub async fn eth_block(
         &self,
         id: impl Into<BlockId>,
     ) -> Result<Option<RpcBlock<TxEnvelope>>, RpcError> {
         self.block(id).await
     }
+
+    /// A block of OP transactions, deposits among them.
     pub async fn op_block(
         &self,
         id: impl Into<BlockId>,
     ) -> Result<Option<RpcBlock<OpTxEnvelope>>, RpcError> {
         self.block(id).await
     }
+
     /// A header with the hashes of the block's transactions.
     pub async fn header(&self, id: impl Into<BlockId>) -> Result<Option<RpcBlock<B256>>, RpcError> {
-        unimplemented!()
+        self.block_as(id.into(), false).await
     }
-    /// Receipts of a block, as `R`.
+
+    /// `eth_getBlockReceipts`, receipts of type `R`.
     pub async fn block_receipts<R: DeserializeOwned>(
         &self,
         id: impl Into<BlockId>,
     ) -> Result<Option<Vec<R>>, RpcError> {
-        unimplemented!()
+        let method = "eth_getBlockReceipts";
+        match id.into() {
+            BlockId::Hash(id) => self.request(method, (id.block_hash,)).await,
+            BlockId::Number(id) => self.request(method, (id,)).await,
+        }
     }
+
+    /// `eth_getTransactionReceipt` on an Ethereum chain.
     pub async fn transaction_receipt(
         &self,
         hash: B256,
     ) -> Result<Option<TransactionReceipt>, RpcError> {
-        unimplemented!()
+        self.request("eth_getTransactionReceipt", (hash,)).await
     }
+
+    /// `eth_getTransactionReceipt` on an OP chain.
     pub async fn op_transaction_receipt(
         &self,
         hash: B256,
     ) -> Result<Option<OpTransactionReceipt>, RpcError> {
-        unimplemented!()
+        self.request("eth_getTransactionReceipt", (hash,)).await
     }
+
+    /// `eth_getTransactionCount`.
     pub async fn transaction_count(
         &self,
         address: Address,
         at: impl Into<BlockId>,
     ) -> Result<u64, RpcError> {
-        unimplemented!()
+        let count: U64 = self
+            .request("eth_getTransactionCount", (address, at.into()))
+            .await?;
+        Ok(count.to())
     }
+
+    /// `eth_getBalance`, in wei.
     pub async fn balance(
         &self,
         address: Address,
         at: impl Into<BlockId>,
     ) -> Result<U256, RpcError> {
-        unimplemented!()
+        self.request("eth_getBalance", (address, at.into())).await
     }
+
+    /// `eth_getCode`.
     pub async fn code(&self, address: Address, at: impl Into<BlockId>) -> Result<Bytes, RpcError> {
-        unimplemented!()
+        self.request("eth_getCode", (address, at.into())).await
     }
+
+    /// `eth_getStorageAt`.
     pub async fn storage_at(
         &self,
         address: Address,
         slot: U256,
         at: impl Into<BlockId>,
     ) -> Result<B256, RpcError> {
-        unimplemented!()
+        self.request("eth_getStorageAt", (address, slot, at.into()))
+            .await
     }
+
+    /// `eth_call`.
     pub async fn call(
         &self,
         request: &TransactionRequest,
         at: impl Into<BlockId>,
     ) -> Result<Bytes, RpcError> {
-        unimplemented!()
+        self.request("eth_call", (request, at.into())).await
     }
+
+    /// `eth_estimateGas` on top of the newest block.
     pub async fn estimate_gas(&self, request: &TransactionRequest) -> Result<u64, RpcError> {
-        unimplemented!()
+        let gas: U64 = self.request("eth_estimateGas", (request,)).await?;
+        Ok(gas.to())
     }
+
+    /// `eth_sendRawTransaction`. A repetition after a lost answer is harmless: the node then says
+    /// that it knows the transaction.
     pub async fn send_raw_transaction(&self, raw: &[u8]) -> Result<B256, RpcError> {
-        unimplemented!()
+        self.request("eth_sendRawTransaction", (hex::encode_prefixed(raw),))
+            .await
     }
+
+    /// `eth_feeHistory` of the `blocks` blocks up to `newest`.
     pub async fn fee_history(
         &self,
         blocks: u64,
         newest: BlockNumberOrTag,
         percentiles: &[f64],
     ) -> Result<FeeHistory, RpcError> {
-        unimplemented!()
+        self.request("eth_feeHistory", (U64::from(blocks), newest, percentiles))
+            .await
     }
+
+    /// `eth_gasPrice`, in wei.
     pub async fn gas_price(&self) -> Result<u128, RpcError> {
-        unimplemented!()
+        self.wei("eth_gasPrice").await
     }
+
+    /// `eth_maxPriorityFeePerGas`, in wei.
     pub async fn max_priority_fee_per_gas(&self) -> Result<u128, RpcError> {
-        unimplemented!()
+        self.wei("eth_maxPriorityFeePerGas").await
     }
+
+    /// `eth_blobBaseFee`, in wei.
     pub async fn blob_base_fee(&self) -> Result<u128, RpcError> {
-        unimplemented!()
+        self.wei("eth_blobBaseFee").await
     }
+
+    /// `eth_getProof`.
     pub async fn proof(
         &self,
         address: Address,
         slots: &[B256],
         at: impl Into<BlockId>,
     ) -> Result<EIP1186AccountProofResponse, RpcError> {
-        unimplemented!()
+        self.request("eth_getProof", (address, slots, at.into()))
+            .await
     }
+
+    async fn block_as<T: DeserializeOwned>(
+        &self,
+        id: BlockId,
+        full: bool,
+    ) -> Result<Option<RpcBlock<T>>, RpcError> {
+        let (method, params) = match id {
+            BlockId::Hash(id) => {
+                let method = "eth_getBlockByHash";
+                (method, self.rpc.params(method, &(id.block_hash, full))?)
+            }
+            BlockId::Number(id) => {
+                let method = "eth_getBlockByNumber";
+                (method, self.rpc.params(method, &(id, full))?)
+            }
+        };
+        self.parse_block(method, &*self.rpc.call(method, &params).await?)
+    }
+
+    async fn quantity(&self, method: &str) -> Result<u64, RpcError> {
+        let value: U64 = self.request(method, ()).await?;
+        Ok(value.to())
+    }
+
+    async fn wei(&self, method: &str) -> Result<u128, RpcError> {
+        let value: U128 = self.request(method, ()).await?;
+        Ok(value.to())
+    }
+}
+
+#[derive(Deserialize)]
+struct BlockBody<T> {
+    hash: B256,
+    transactions: Vec<T>,
 }

@@ -15,6 +15,7 @@ pub mod error;
 pub mod eth;
 mod http;
 pub mod http_engine;
+mod jsonrpc;
 pub mod jwt;
 pub mod retry;
 pub mod rollup;
