@@ -15,6 +15,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod edit;
 mod error;
 mod node;
 mod proof;
@@ -27,5 +28,5 @@ pub use error::{ReadError, Severity, TrieError};
 pub use node::NodeReader;
 pub use proof::{AccountProof, StorageProof};
 pub use rebuild::{rebuild_root, rebuild_state_root, rebuild_storage_root};
-pub use state::{Account, AccountUpdate, NodeChanges, StateTrie, StateUpdate};
+pub use state::{Account, AccountUpdate, EMPTY_CODE_HASH, NodeChanges, StateTrie, StateUpdate};
 pub use trie::Trie;

@@ -1,13 +1,18 @@
-//! Nodes: how they are stored, loaded and encoded.
+//! Nodes: how they are looked up, decoded and encoded.
 
-use crate::error::ReadError;
-use alloy_primitives::{B256, Bytes};
-use alloy_trie::Nibbles;
+use crate::error::{ReadError, TrieError};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use alloy_primitives::{B256, Bytes, keccak256};
+use alloy_rlp::{Decodable, EMPTY_STRING_CODE, Encodable, Header};
+use alloy_trie::{
+    EMPTY_ROOT_HASH, Nibbles,
+    nodes::{ExtensionNodeRef, LeafNodeRef, RlpNode, TrieNode},
+};
 
 /// Finds stored nodes. Implemented by the path-keyed database and by the hash-keyed witness.
 ///
 /// Answers with the RLP of the node that hashes to `hash` and lies at `path` below the root of the
-/// trie of `owner`. Bytes with another hash are noticed by the caller.
+/// trie of `owner`. The caller checks the hash of what it gets.
 pub trait NodeReader {
     /// The node of the storage trie of the account with hashed address `owner` (`None`: of the
     /// account trie), or `None` if there is none.
@@ -17,4 +22,272 @@ pub trait NodeReader {
         path: &Nibbles,
         hash: B256,
     ) -> Result<Option<Bytes>, ReadError>;
+}
+
+/// Most nibbles from a root to a leaf: keys are 32 bytes long at most.
+pub(crate) const MAX_PATH_NIBBLES: usize = 64;
+
+/// What hangs below a node, or is the root.
+#[derive(Clone, Debug)]
+pub(crate) enum Child {
+    Empty,
+    /// A node with this hash that is not resident.
+    Stored(B256),
+    Resident(Arc<Node>),
+}
+
+/// A resident node.
+#[derive(Clone, Debug)]
+pub(crate) struct Node {
+    pub(crate) kind: Kind,
+    /// How the parent refers to this node: its hash, or its RLP if that is shorter than 32 bytes.
+    /// `None` while the node or something below it has changed since the last hashing.
+    pub(crate) reference: Option<RlpNode>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Kind {
+    Leaf {
+        path: Nibbles,
+        value: Vec<u8>,
+        /// Accounts only: the resident root of the account's storage trie.
+        storage: Option<Arc<Node>>,
+    },
+    Extension {
+        path: Nibbles,
+        child: Child,
+    },
+    Branch {
+        children: Box<[Child; 16]>,
+    },
+}
+
+impl Node {
+    pub(crate) const fn dirty(kind: Kind) -> Self {
+        Self {
+            kind,
+            reference: None,
+        }
+    }
+
+    /// The value, if this is a leaf.
+    pub(crate) fn leaf_value(&self) -> Option<&[u8]> {
+        match &self.kind {
+            Kind::Leaf { value, .. } => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The resident storage root, if this is the leaf of an account that has one.
+    pub(crate) fn leaf_storage(&self) -> Option<&Arc<Self>> {
+        match &self.kind {
+            Kind::Leaf { storage, .. } => storage.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// The hash of this node if it were a root. Only for nodes that have been hashed.
+    pub(crate) fn root_hash(&self) -> B256 {
+        self.reference
+            .as_ref()
+            .map_or(EMPTY_ROOT_HASH, root_hash_of)
+    }
+
+    /// The RLP of this node. Everything below it must have been hashed.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        match &self.kind {
+            Kind::Leaf { path, value, .. } => LeafNodeRef::new(path, value).encode(&mut out),
+            Kind::Extension { path, child } => {
+                ExtensionNodeRef::new(path, &child.reference()).encode(&mut out);
+            }
+            Kind::Branch { children } => {
+                let references = children.each_ref().map(Child::reference);
+                let payload_length = 1 + references.iter().map(|r| r.len()).sum::<usize>();
+                Header {
+                    list: true,
+                    payload_length,
+                }
+                .encode(&mut out);
+                for reference in &references {
+                    out.extend_from_slice(reference);
+                }
+                out.push(EMPTY_STRING_CODE);
+            }
+        }
+        out
+    }
+}
+
+/// The hash of a root that its parent would refer to by `reference`.
+pub(crate) fn root_hash_of(reference: &RlpNode) -> B256 {
+    reference
+        .as_hash()
+        .unwrap_or_else(|| keccak256(reference.as_slice()))
+}
+
+impl Child {
+    pub(crate) fn root(hash: B256) -> Self {
+        if hash == EMPTY_ROOT_HASH {
+            Self::Empty
+        } else {
+            Self::Stored(hash)
+        }
+    }
+
+    pub(crate) fn resident(kind: Kind) -> Self {
+        Self::Resident(Arc::new(Node::dirty(kind)))
+    }
+
+    /// How a parent refers to this child.
+    ///
+    /// # Panics
+    /// If the child has changed since it was hashed: a bug of this crate.
+    pub(crate) fn reference(&self) -> RlpNode {
+        match self {
+            Self::Empty => RlpNode::from_rlp(&[EMPTY_STRING_CODE]),
+            Self::Stored(hash) => RlpNode::word_rlp(hash),
+            Self::Resident(node) => match &node.reference {
+                Some(reference) => reference.clone(),
+                None => panic!("a trie node is encoded before what lies below it is hashed"),
+            },
+        }
+    }
+
+    /// The hash of the trie below this root, once hashed.
+    pub(crate) fn root_hash(&self) -> B256 {
+        match self {
+            Self::Empty => EMPTY_ROOT_HASH,
+            Self::Stored(hash) => *hash,
+            Self::Resident(node) => node.root_hash(),
+        }
+    }
+}
+
+/// A store seen from one trie.
+#[derive(Debug)]
+pub(crate) struct Source<'a, R> {
+    pub(crate) reader: &'a R,
+    pub(crate) owner: Option<B256>,
+}
+
+impl<R> Clone for Source<'_, R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R> Copy for Source<'_, R> {}
+
+impl<R: NodeReader> Source<'_, R> {
+    /// Loads, checks and decodes the node with `hash` at `path`.
+    pub(crate) fn load(&self, path: &Nibbles, hash: B256) -> Result<Arc<Node>, TrieError> {
+        let owner = self.owner;
+        let bytes = self
+            .reader
+            .node(owner, path, hash)
+            .map_err(|source| TrieError::Read {
+                owner,
+                path: *path,
+                source,
+            })?
+            .ok_or(TrieError::MissingNode {
+                owner,
+                path: *path,
+                hash,
+            })?;
+        let found = keccak256(&bytes);
+        if found != hash {
+            return Err(TrieError::HashMismatch {
+                owner,
+                path: *path,
+                wanted: hash,
+                found,
+            });
+        }
+        let reference = if bytes.len() < 32 {
+            RlpNode::from_rlp(&bytes)
+        } else {
+            RlpNode::word_rlp(&hash)
+        };
+        self.decode(path, &bytes, reference)
+    }
+
+    fn decode(
+        &self,
+        path: &Nibbles,
+        bytes: &[u8],
+        reference: RlpNode,
+    ) -> Result<Arc<Node>, TrieError> {
+        let mut rest = bytes;
+        let node = TrieNode::decode(&mut rest)
+            .map_err(|_| self.malformed(path, "the bytes are not the RLP of a node"))?;
+        if !rest.is_empty() {
+            return Err(self.malformed(path, "bytes follow the node"));
+        }
+        let kind = match node {
+            TrieNode::EmptyRoot => return Err(self.malformed(path, "the node is empty")),
+            TrieNode::Leaf(leaf) => Kind::Leaf {
+                path: leaf.key,
+                value: leaf.value,
+                storage: None,
+            },
+            TrieNode::Extension(extension) => {
+                if extension.key.is_empty() {
+                    return Err(self.malformed(path, "the extension has no path"));
+                }
+                let below = self.join(path, &extension.key)?;
+                Kind::Extension {
+                    path: extension.key,
+                    child: self.child(&below, &extension.child)?,
+                }
+            }
+            TrieNode::Branch(branch) => {
+                let mut children = Box::new([const { Child::Empty }; 16]);
+                let mut references = branch.stack.iter();
+                for (nibble, slot) in (0u8..).zip(children.iter_mut()) {
+                    if branch.state_mask.is_bit_set(nibble) {
+                        let below = self.join(path, &Nibbles::from_nibbles_unchecked([nibble]))?;
+                        let reference = references.next().ok_or_else(|| {
+                            self.malformed(path, "a child of the branch is missing")
+                        })?;
+                        *slot = self.child(&below, reference)?;
+                    }
+                }
+                Kind::Branch { children }
+            }
+        };
+        Ok(Arc::new(Node {
+            kind,
+            reference: Some(reference),
+        }))
+    }
+
+    fn child(&self, path: &Nibbles, reference: &RlpNode) -> Result<Child, TrieError> {
+        if let Some(hash) = reference.as_hash() {
+            return Ok(Child::Stored(hash));
+        }
+        // A shorter reference is the node itself; nesting is bounded by its 31 bytes.
+        if reference.len() >= 32 || reference.first().is_none_or(|first| *first < 0xc0) {
+            return Err(self.malformed(path, "a reference is neither a hash nor a node"));
+        }
+        self.decode(path, reference, reference.clone())
+            .map(Child::Resident)
+    }
+
+    /// `path` and then `tail`, if that is no longer than a path can be.
+    pub(crate) fn join(&self, path: &Nibbles, tail: &Nibbles) -> Result<Nibbles, TrieError> {
+        if path.len().saturating_add(tail.len()) > MAX_PATH_NIBBLES {
+            return Err(self.malformed(path, "the path below is too long"));
+        }
+        Ok(path.join(tail))
+    }
+
+    pub(crate) const fn malformed(&self, path: &Nibbles, problem: &'static str) -> TrieError {
+        TrieError::Malformed {
+            owner: self.owner,
+            path: *path,
+            problem,
+        }
+    }
 }

@@ -1,12 +1,23 @@
-//! The state of a chain: the account trie and the storage trie of every account.
+//! The state of a chain: the account trie, and the storage trie of every account.
+//!
+//! In: a [`StateUpdate`] by hashed keys. Out: the state root and the [`NodeChanges`]. The resident
+//! part of a storage trie hangs at its account's leaf.
 
-use crate::{error::TrieError, node::NodeReader, proof::AccountProof};
+use crate::{
+    edit::{Edit, count, evict, hash},
+    error::TrieError,
+    node::{Child, Node, NodeReader, Source},
+    proof::{AccountProof, StorageProof},
+    trie::walk,
+};
 use alloc::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     vec::Vec,
 };
 use alloy_primitives::{B256, Bytes, U256, b256};
-use alloy_trie::Nibbles;
+use alloy_rlp::{Decodable, RlpDecodable, RlpEncodable};
+use alloy_trie::{EMPTY_ROOT_HASH, Nibbles};
 
 /// What the account trie commits to, except for the storage root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +31,7 @@ pub struct Account {
 }
 
 /// Keccak hash of no code.
-pub(crate) const EMPTY_CODE_HASH: B256 =
+pub const EMPTY_CODE_HASH: B256 =
     b256!("c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470");
 
 impl Default for Account {
@@ -56,70 +67,294 @@ pub struct NodeChanges {
     pub nodes: BTreeMap<(Option<B256>, Nibbles), Option<Bytes>>,
 }
 
+/// An account as the account trie holds it.
+#[derive(Clone, Copy, Debug, RlpEncodable, RlpDecodable)]
+struct AccountRlp {
+    nonce: u64,
+    balance: U256,
+    storage_root: B256,
+    code_hash: B256,
+}
+
+/// The RLP of an account with its storage root.
+pub(crate) fn encode_account(account: &Account, storage_root: B256) -> Vec<u8> {
+    alloy_rlp::encode(AccountRlp {
+        nonce: account.nonce,
+        balance: account.balance,
+        storage_root,
+        code_hash: account.code_hash,
+    })
+}
+
+/// An account that was found.
+struct Found {
+    account: Account,
+    storage_root: B256,
+    /// Root of its storage trie, resident if it is.
+    storage: Child,
+}
+
 /// The state trie with its resident nodes. Clones are cheap and independent.
 #[derive(Clone, Debug)]
-pub struct StateTrie;
+pub struct StateTrie {
+    root: Child,
+}
 
 impl StateTrie {
-    /// A state whose nodes are all in the store. `EMPTY_ROOT_HASH` is the empty state.
-    pub fn new(_root: B256) -> Self {
-        unimplemented!()
+    /// A state whose nodes are all in the store. [`EMPTY_ROOT_HASH`] is the empty state.
+    pub fn new(root: B256) -> Self {
+        Self {
+            root: Child::root(root),
+        }
     }
+
     /// The state root.
     pub fn root(&self) -> B256 {
-        unimplemented!()
+        self.root.root_hash()
     }
+
     /// Applies `updates`; the root is new afterwards. On error nothing has changed.
     pub fn update<R: NodeReader>(
         &mut self,
-        _reader: &R,
-        _updates: &StateUpdate,
+        reader: &R,
+        updates: &StateUpdate,
     ) -> Result<NodeChanges, TrieError> {
-        unimplemented!()
+        let mut changes = NodeChanges::default();
+        let mut edit = Edit::new(Source {
+            reader,
+            owner: None,
+        });
+        let mut root = self.root.clone();
+        for (address, update) in updates {
+            let key = Nibbles::unpack_array(address);
+            let found = find(&root, reader, *address)?;
+            let had_storage = found
+                .as_ref()
+                .is_some_and(|f| f.storage_root != EMPTY_ROOT_HASH);
+            if had_storage && (update.destroyed || update.account.is_none()) {
+                changes.destroyed.insert(*address);
+            }
+            let Some(account) = &update.account else {
+                edit.remove(&mut root, &key)?;
+                continue;
+            };
+            let mut storage = match found {
+                Some(found) if !update.destroyed => found.storage,
+                _ => Child::Empty,
+            };
+            update_storage(
+                reader,
+                *address,
+                &mut storage,
+                &update.storage,
+                &mut changes,
+            )?;
+            let value = encode_account(account, storage.root_hash());
+            let resident = match storage {
+                Child::Resident(node) => Some(node),
+                Child::Empty | Child::Stored(_) => None,
+            };
+            edit.insert(&mut root, &key, value, resident)?;
+        }
+        let mut puts = BTreeMap::new();
+        hash(&mut root, &Nibbles::new(), &mut puts);
+        let nodes = edit.into_changes(puts);
+        changes
+            .nodes
+            .extend(nodes.into_iter().map(|(path, rlp)| ((None, path), rlp)));
+        self.root = root;
+        Ok(changes)
     }
+
     /// The account with hashed address `address`, with its storage root.
     pub fn account<R: NodeReader>(
         &self,
-        _reader: &R,
-        _address: B256,
+        reader: &R,
+        address: B256,
     ) -> Result<Option<(Account, B256)>, TrieError> {
-        unimplemented!()
+        Ok(find(&self.root, reader, address)?.map(|found| (found.account, found.storage_root)))
     }
+
     /// The value of a slot; zero when the account or the slot does not exist.
     pub fn storage<R: NodeReader>(
         &self,
-        _reader: &R,
-        _address: B256,
-        _slot: B256,
+        reader: &R,
+        address: B256,
+        slot: B256,
     ) -> Result<U256, TrieError> {
-        unimplemented!()
+        let Some(found) = find(&self.root, reader, address)? else {
+            return Ok(U256::ZERO);
+        };
+        slot_value(reader, address, &found.storage, slot, |_, _| ())
     }
+
     /// The storage root of an account; that of the empty trie when it does not exist.
     pub fn storage_root<R: NodeReader>(
         &self,
-        _reader: &R,
-        _address: B256,
+        reader: &R,
+        address: B256,
     ) -> Result<B256, TrieError> {
-        unimplemented!()
+        let found = find(&self.root, reader, address)?;
+        Ok(found.map_or(EMPTY_ROOT_HASH, |found| found.storage_root))
     }
+
     /// Proof of an account and of some of its slots, all by hashed key (`eth_getProof`).
     pub fn proof<R: NodeReader>(
         &self,
-        _reader: &R,
-        _address: B256,
-        _slots: &[B256],
+        reader: &R,
+        address: B256,
+        slots: &[B256],
     ) -> Result<AccountProof, TrieError> {
-        unimplemented!()
+        let mut nodes = Vec::new();
+        let found = find_with(&self.root, reader, address, |n, p| {
+            collect(&mut nodes, n, p)
+        })?;
+        let (account, storage_root, root) = match found {
+            Some(found) => (Some(found.account), found.storage_root, found.storage),
+            None => (None, EMPTY_ROOT_HASH, Child::Empty),
+        };
+        let mut storage = Vec::with_capacity(slots.len());
+        for slot in slots {
+            let mut nodes = Vec::new();
+            let value = slot_value(reader, address, &root, *slot, |n, p| {
+                collect(&mut nodes, n, p)
+            })?;
+            storage.push(StorageProof {
+                slot: *slot,
+                value,
+                nodes,
+            });
+        }
+        Ok(AccountProof {
+            account,
+            storage_root,
+            nodes,
+            storage,
+        })
     }
-    /// Number of resident nodes.
+
+    /// Number of resident nodes, to decide when to [`evict`](Self::evict). Visits all of them.
     pub fn resident_nodes(&self) -> usize {
-        unimplemented!()
+        count(&self.root)
     }
+
     /// Forgets resident nodes deeper than `depth_nibbles` in the account trie or in any storage
     /// trie; they are loaded again when needed. Only for states whose nodes have been stored.
-    pub fn evict(&mut self, _depth_nibbles: usize) {
-        unimplemented!()
+    pub fn evict(&mut self, depth_nibbles: usize) {
+        evict(&mut self.root, 0, depth_nibbles);
     }
 }
-#[allow(dead_code)]
-type Unused = Vec<u8>;
+
+/// Applies slot changes to the storage trie of `owner`.
+fn update_storage<R: NodeReader>(
+    reader: &R,
+    owner: B256,
+    root: &mut Child,
+    slots: &BTreeMap<B256, U256>,
+    changes: &mut NodeChanges,
+) -> Result<(), TrieError> {
+    if slots.is_empty() {
+        return Ok(());
+    }
+    let mut edit = Edit::new(Source {
+        reader,
+        owner: Some(owner),
+    });
+    for (slot, value) in slots {
+        let key = Nibbles::unpack_array(slot);
+        if value.is_zero() {
+            edit.remove(root, &key)?;
+        } else {
+            edit.insert(root, &key, alloy_rlp::encode(value), None)?;
+        }
+    }
+    let mut puts = BTreeMap::new();
+    hash(root, &Nibbles::new(), &mut puts);
+    let nodes = edit.into_changes(puts);
+    changes.nodes.extend(
+        nodes
+            .into_iter()
+            .map(|(path, rlp)| ((Some(owner), path), rlp)),
+    );
+    Ok(())
+}
+
+fn find<R: NodeReader>(
+    root: &Child,
+    reader: &R,
+    address: B256,
+) -> Result<Option<Found>, TrieError> {
+    find_with(root, reader, address, |_, _| ())
+}
+
+fn find_with<R: NodeReader>(
+    root: &Child,
+    reader: &R,
+    address: B256,
+    visit: impl FnMut(&Node, &Nibbles),
+) -> Result<Option<Found>, TrieError> {
+    let source = Source {
+        reader,
+        owner: None,
+    };
+    let key = Nibbles::unpack_array(&address);
+    let Some(leaf) = walk(root, source, &key, visit)? else {
+        return Ok(None);
+    };
+    let mut value = leaf.leaf_value().unwrap_or_default();
+    let AccountRlp {
+        nonce,
+        balance,
+        storage_root,
+        code_hash,
+    } = AccountRlp::decode(&mut value)
+        .map_err(|_| source.malformed(&key, "the value is no account"))?;
+    if !value.is_empty() {
+        return Err(source.malformed(&key, "bytes follow the account"));
+    }
+    let storage = match leaf.leaf_storage() {
+        Some(node) => Child::Resident(Arc::clone(node)),
+        None => Child::root(storage_root),
+    };
+    Ok(Some(Found {
+        account: Account {
+            nonce,
+            balance,
+            code_hash,
+        },
+        storage_root,
+        storage,
+    }))
+}
+
+fn slot_value<R: NodeReader>(
+    reader: &R,
+    owner: B256,
+    root: &Child,
+    slot: B256,
+    visit: impl FnMut(&Node, &Nibbles),
+) -> Result<U256, TrieError> {
+    let source = Source {
+        reader,
+        owner: Some(owner),
+    };
+    let key = Nibbles::unpack_array(&slot);
+    let Some(leaf) = walk(root, source, &key, visit)? else {
+        return Ok(U256::ZERO);
+    };
+    let mut value = leaf.leaf_value().unwrap_or_default();
+    let decoded = U256::decode(&mut value)
+        .map_err(|_| source.malformed(&key, "the value is no storage value"))?;
+    if value.is_empty() {
+        Ok(decoded)
+    } else {
+        Err(source.malformed(&key, "bytes follow the storage value"))
+    }
+}
+
+/// Adds a node to a proof, unless its parent contains it.
+fn collect(nodes: &mut Vec<Bytes>, node: &Node, path: &Nibbles) {
+    if path.is_empty() || node.reference.as_ref().is_none_or(|r| r.is_hash()) {
+        nodes.push(node.encode().into());
+    }
+}
