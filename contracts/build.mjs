@@ -1,0 +1,88 @@
+// Compiles src/ with the pinned solc and writes one JSON per contract into artifacts/ (or into the
+// folder given as the only argument). Deterministic: same sources and solc, same bytes.
+import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import solc from "solc";
+
+const root = dirname(fileURLToPath(import.meta.url));
+const out = process.argv[2] ?? join(root, "artifacts");
+
+const solidityFiles = (folder) =>
+  readdirSync(folder, { withFileTypes: true })
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .flatMap((entry) => {
+      const path = join(folder, entry.name);
+      if (entry.isDirectory()) return solidityFiles(path);
+      return entry.name.endsWith(".sol") ? [path] : [];
+    });
+
+const sources = Object.fromEntries(
+  solidityFiles(join(root, "src")).map((path) => [
+    relative(root, path).split("\\").join("/"),
+    { content: readFileSync(path, "utf8").replaceAll("\r\n", "\n") },
+  ]),
+);
+
+const input = {
+  language: "Solidity",
+  sources,
+  settings: {
+    viaIR: false,
+    optimizer: { enabled: true, runs: 200 },
+    // No opcode newer than Bedrock's, since the predeploys must run in every fork.
+    evmVersion: "london",
+    metadata: { bytecodeHash: "none", appendCBOR: false },
+    outputSelection: {
+      "*": {
+        "*": ["abi", "evm.bytecode.object", "evm.deployedBytecode.object",
+              "evm.deployedBytecode.immutableReferences", "storageLayout"],
+        "": ["ast"],
+      },
+    },
+  },
+};
+
+const result = JSON.parse(solc.compile(JSON.stringify(input)));
+// 5159: selfdestruct is deprecated, yet it is what burning ETH takes.
+const problems = (result.errors ?? []).filter((e) => e.errorCode !== "5159");
+for (const problem of problems) console.error(problem.formattedMessage);
+if (problems.length > 0) process.exit(1);
+
+// Names of the immutables by the id of their declaration.
+const immutables = {};
+const visit = (node) => {
+  if (node === null || typeof node !== "object") return;
+  if (node.nodeType === "VariableDeclaration" && node.mutability === "immutable") immutables[node.id] = node.name;
+  Object.values(node).forEach(visit);
+};
+Object.values(result.sources).forEach((source) => visit(source.ast));
+
+// Type names carry ids of the syntax tree, which say nothing to a reader and shift with every edit.
+const plain = (type) => type.replace(/\)\d+/g, ")");
+
+rmSync(out, { recursive: true, force: true });
+mkdirSync(out, { recursive: true });
+for (const [path, contracts] of Object.entries(result.contracts)) {
+  for (const [name, contract] of Object.entries(contracts)) {
+    const code = contract.evm.deployedBytecode;
+    if (code.object === "" || path.startsWith("src/libraries/") || path.startsWith("src/interfaces/")) continue;
+    if (path !== `src/${path.split("/")[1]}/${name}.sol`) continue;
+    const references = Object.fromEntries(
+      Object.entries(code.immutableReferences ?? {}).map(([id, places]) => [immutables[id], places]),
+    );
+    const storage = contract.storageLayout.storage.map(({ label, slot, offset, type }) => ({
+      label, slot: Number(slot), offset, type: plain(type),
+    }));
+    const artifact = {
+      contract: `${path}:${name}`,
+      solc: solc.version(),
+      abi: contract.abi,
+      bytecode: `0x${contract.evm.bytecode.object}`,
+      deployedBytecode: `0x${code.object}`,
+      immutableReferences: references,
+      storageLayout: storage,
+    };
+    writeFileSync(join(out, `${name}.json`), `${JSON.stringify(artifact, null, 1)}\n`);
+  }
+}
