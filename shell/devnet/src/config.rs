@@ -1,7 +1,8 @@
 //! What a devnet is asked to be.
 
 use opal_protocol::{Fork, ForkTimes};
-use std::{net::IpAddr, path::PathBuf, str::FromStr, time::Duration};
+use std::{
+    net::{IpAddr, Ipv4Addr}, path::PathBuf, str::FromStr, time::Duration};
 
 /// Everything a devnet can be told. Times are in seconds.
 #[derive(Clone, Debug)]
@@ -35,6 +36,32 @@ pub struct DevnetConfig {
     pub ports: Ports,
 }
 
+impl DevnetConfig {
+    /// A devnet in memory, on free ports, with one-second blocks.
+    pub fn ephemeral(datadir: PathBuf) -> Self {
+        Self {
+            datadir,
+            ephemeral: true,
+            block_time: 1,
+            l1_block_time: 1,
+            seq_window_size: 3600,
+            forks: Vec::new(),
+            external_l1: None,
+            da: DataAvailability::Blobs,
+            until_safe: None,
+            timeout: None,
+            report: None,
+            host: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            ports: Ports::default(),
+        }
+    }
+
+    /// Where `devnet.json` lies.
+    pub fn descriptor_path(&self) -> PathBuf {
+        self.datadir.join("devnet.json")
+    }
+}
+
 /// An L1 that somebody else runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExternalL1 {
@@ -57,7 +84,7 @@ pub enum DataAvailability {
 }
 
 /// Ports of the servers; 0 picks a free one.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 #[allow(missing_docs)]
 pub struct Ports {
     pub l1_rpc: u16,

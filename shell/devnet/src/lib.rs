@@ -1,1 +1,22 @@
-//! (being built)
+//! Everything wired together in one process: a development L1, a sequencer, a batcher and a
+//! verifier, each with the same ports and servers it has when it runs alone.
+//!
+//! In: a [`DevnetConfig`]. Out: a running rollup, `devnet.json`, a live view, and a verdict.
+
+mod banner;
+mod config;
+mod descriptor;
+mod dev_l1;
+mod error;
+pub mod genesis;
+mod home;
+mod report;
+mod run;
+mod status;
+mod wiring;
+
+pub use config::{DataAvailability, DevnetConfig, ExternalL1, ForkRequest, Ports, fork_times};
+pub use descriptor::{Account, Descriptor, L1Endpoints, L2Endpoints, NodeEndpoints};
+pub use error::DevnetError;
+pub use run::run;
+pub use wiring::Devnet;

@@ -33,11 +33,11 @@ impl BlobStore {
     /// Keeps the blobs of a block, in the order of the block's transactions.
     ///
     /// The file appears whole or not at all: it is written aside and renamed.
-    pub(crate) fn put(&self, block: B256, blobs: &[Blob]) -> io::Result<()> {
+    pub(crate) fn put(&self, block: B256, blobs: &[&Blob]) -> io::Result<()> {
         if blobs.is_empty() {
             return Ok(());
         }
-        let trimmed: Vec<Vec<u8>> = blobs.iter().map(trim).collect();
+        let trimmed: Vec<Vec<u8>> = blobs.iter().map(|blob| trim(blob)).collect();
         let Some(folder) = &self.folder else {
             self.memory.lock().unwrap_or_else(PoisonError::into_inner).insert(block, trimmed);
             return Ok(());
@@ -120,7 +120,7 @@ mod tests {
     fn check(store: &BlobStore) {
         let block = B256::repeat_byte(7);
         let blobs = [blob(&[]), blob(&[1, 0, 2]), blob(&[9; BYTES_PER_BLOB])];
-        store.put(block, &blobs).unwrap();
+        store.put(block, &blobs.each_ref()).unwrap();
         let back: Vec<Blob> = store.get(block).unwrap().into_iter().map(|b| *b).collect();
         assert_eq!(back, blobs);
         assert!(store.get(B256::ZERO).unwrap().is_empty());
