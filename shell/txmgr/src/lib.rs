@@ -1,1 +1,16 @@
-//! (being built)
+//! Signing and sending: the loop around `opal-txqueue` that lands transactions of one account on
+//! L1, in order, whatever fees, reorgs and nodes do meanwhile.
+//!
+//! In: [`TxCandidate`]s. Out: where each was mined ([`SentTx`]) or why it never will be
+//! ([`SendError`]), and a status to watch.
+//!
+//! Invariant: transactions are mined in the order in which they were submitted; an unreachable
+//! node, an empty account or a fee limit delays them and is reported, but loses none.
+
+mod config;
+mod manager;
+
+pub use config::{SidecarVersion, TxManagerConfig};
+pub use manager::{
+    PendingTx, SendError, SentTx, StartError, TxCandidate, TxManager, TxManagerStatus,
+};
