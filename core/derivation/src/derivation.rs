@@ -1,0 +1,496 @@
+//! The derivation pipeline: one owner of all stages, driven by `step`.
+//!
+//! In: L1 blocks, blobs, and now and then safe L2 blocks, each only when asked for; the engine's
+//! verdict on what was derived. Out: [`Step`]. Invariants: L1 blocks are read in an unbroken
+//! chain; attributes always build on the safe head; at most one set of attributes is out.
+
+use crate::{
+    attributes,
+    batch_stage::{BatchStage, Pull, empty_batch},
+    channel_stage::ChannelStage,
+    checks::Surroundings,
+    frame_stage::FrameStage,
+    retrieval::{Retrieval, Retrieved},
+    step::{
+        CriticalReason, DerivedAttributes, L1Request, L2BlockInput, PushError, ResetReason, Start,
+        Step,
+    },
+    trace::{ChannelDropped, DataIgnored, Trace, TraceLog},
+    window::EpochWindow,
+};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use alloy_eips::eip4844::Blob;
+use alloy_primitives::{B256, Bytes};
+use opal_protocol::{
+    ChannelRules, Fork, L1Block, L1ChainConfig, L1Ref, L2Ref, RollupConfig, SingularBatch,
+    SpanContext, SystemConfig, Upgrades,
+    frame::{FrameError, parse_frames},
+};
+
+/// Derives the safe chain from L1. See the crate's documentation for how to drive it.
+#[derive(Clone, Debug)]
+pub struct Derivation {
+    cfg: Arc<RollupConfig>,
+    l1_chain: L1ChainConfig,
+    upgrades: Arc<Upgrades>,
+    /// What the next attributes build on.
+    safe_head: L2Ref,
+    /// The configuration that reads back from the safe head's block.
+    safe_config: SystemConfig,
+    /// The L1 block being read; before the first one arrives, the one to start from.
+    origin: L1Ref,
+    /// Whether `origin` was read, or is still to come.
+    origin_is_read: bool,
+    /// The configuration in force at `origin`: decides whose data counts. Not the one of the
+    /// attributes, which follow the safe head's epoch.
+    origin_config: SystemConfig,
+    window: EpochWindow,
+    retrieval: Retrieval,
+    frames: FrameStage,
+    channels: ChannelStage,
+    batches: BatchStage,
+    /// What the last step asked of L1.
+    wanted: Option<L1Request>,
+    outstanding: Option<Outstanding>,
+    halted: Option<Halt>,
+    trace: TraceLog,
+}
+
+/// Attributes that were handed out and neither confirmed nor rejected yet.
+#[derive(Clone, Debug)]
+struct Outstanding {
+    /// The attributes without batch transactions, unless that is what was handed out.
+    deposits_only: Option<Box<DerivedAttributes>>,
+    /// Identity of the expected block, its hash excepted.
+    expected: L2Ref,
+    /// The configuration that will read back from it.
+    config: SystemConfig,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Halt {
+    Reset(ResetReason),
+    Critical(CriticalReason),
+}
+
+impl Derivation {
+    /// A pipeline that derives the blocks after `start.safe_head`.
+    ///
+    /// # Panics
+    /// If `start.l1_base` lies behind the safe head's L1 origin.
+    pub fn new(
+        cfg: Arc<RollupConfig>,
+        l1_chain: L1ChainConfig,
+        upgrades: Arc<Upgrades>,
+        start: Start,
+    ) -> Self {
+        assert!(
+            start.l1_base.number <= start.safe_head.l1_origin.number,
+            "traversal must start at or before the safe head's L1 origin"
+        );
+        Self {
+            cfg,
+            l1_chain,
+            upgrades,
+            safe_head: start.safe_head,
+            safe_config: start.system_config,
+            origin: start.l1_base,
+            origin_is_read: false,
+            origin_config: start.l1_base_config,
+            window: EpochWindow::default(),
+            retrieval: Retrieval::default(),
+            frames: FrameStage::holocene(),
+            channels: ChannelStage::holocene(),
+            batches: BatchStage::holocene(),
+            wanted: None,
+            outstanding: None,
+            halted: None,
+            trace: TraceLog::default(),
+        }
+    }
+
+    /// Forgets everything and starts anew. Trace events that nobody drained are kept.
+    ///
+    /// # Panics
+    /// As [`Self::new`].
+    pub fn reset(&mut self, start: Start) {
+        let trace = core::mem::take(&mut self.trace);
+        let (cfg, upgrades) = (self.cfg.clone(), self.upgrades.clone());
+        *self = Self::new(cfg, self.l1_chain.clone(), upgrades, start);
+        self.trace = trace;
+    }
+
+    /// The L1 block being read (`current_l1`).
+    pub const fn origin(&self) -> L1Ref {
+        self.origin
+    }
+
+    /// The block that the next attributes build on.
+    pub const fn safe_head(&self) -> L2Ref {
+        self.safe_head
+    }
+
+    /// Takes the events since the last call.
+    pub fn drain_trace(&mut self) -> Vec<Trace> {
+        self.trace.drain()
+    }
+
+    /// Works until something is needed or derived. Calling it again without answering gives the
+    /// same answer.
+    pub fn step(&mut self) -> Step {
+        loop {
+            match self.halted {
+                Some(Halt::Reset(reason)) => return Step::Reset(reason),
+                Some(Halt::Critical(reason)) => return Step::Critical(reason),
+                None if self.outstanding.is_some() => return Step::Idle,
+                None => {}
+            }
+            if let Some(step) = self.advance() {
+                if let Step::NeedL1(request) = &step {
+                    self.wanted = Some(request.clone());
+                }
+                return step;
+            }
+        }
+    }
+
+    /// Moves the pipeline by one piece, from its end to its beginning: what is nearest to a block
+    /// first. `None` means that something was consumed.
+    fn advance(&mut self) -> Option<Step> {
+        if !self.origin_is_read {
+            return Some(need_l1_block(self.origin.number));
+        }
+        let around = surroundings(&self.cfg, &self.safe_head, &self.window, &self.origin);
+        if let Some(around) = &around {
+            match self.batches.pull(around, &self.window, &mut self.trace) {
+                Pull::Batch {
+                    batch,
+                    is_last_in_span,
+                } => {
+                    let (timestamp, epoch) = (batch.timestamp, batch.epoch_num);
+                    let transactions = batch.transactions.len() as u64;
+                    self.trace.push(Trace::BatchAccepted {
+                        timestamp,
+                        epoch,
+                        transactions,
+                    });
+                    return self.hand_out(batch, is_last_in_span);
+                }
+                Pull::NeedL2 { from, to } => return Some(Step::NeedL2 { from, to }),
+                Pull::Progress => return None,
+                Pull::Dry => {}
+            }
+        }
+        if let Some(frame) = self.frames.pop() {
+            let (channels, trace) = (&mut self.channels, &mut self.trace);
+            let complete = channels.ingest(frame, &self.origin, &self.cfg, trace)?;
+            if around.is_none() {
+                // A batch must be included after its L1 origin, so all it can hold is safe already.
+                let (channel, reason) = (complete.id, ChannelDropped::Past);
+                self.trace.push(Trace::ChannelDropped { channel, reason });
+                return None;
+            }
+            let rules = ChannelRules::at(&self.cfg, self.origin.time);
+            let context = SpanContext::from(&*self.cfg);
+            self.batches.open(complete, rules, context, &mut self.trace);
+            return None;
+        }
+        match self.retrieval.next() {
+            Retrieved::Data(data) => {
+                self.load_frames(&data);
+                return None;
+            }
+            Retrieved::NeedBlobs(hashes) => {
+                let request = L1Request::Blobs {
+                    block: self.origin,
+                    hashes,
+                };
+                return Some(Step::NeedL1(request));
+            }
+            Retrieved::Dry => {}
+        }
+        // Only once all of the L1 block is read may its end of a window count.
+        if let Some(batch) = around.as_ref().and_then(empty_batch) {
+            let (epoch, timestamp) = (batch.epoch_num, batch.timestamp);
+            self.trace.push(Trace::WindowExpired { epoch, timestamp });
+            return self.hand_out(batch, true);
+        }
+        Some(need_l1_block(self.origin.number.saturating_add(1)))
+    }
+
+    fn load_frames(&mut self, data: &Bytes) {
+        match parse_frames(data) {
+            Ok(frames) => self.frames.load(frames, &mut self.trace),
+            Err(error) => {
+                let reason = match error {
+                    FrameError::Empty => DataIgnored::Empty,
+                    FrameError::Version(version) => DataIgnored::UnknownVersion(version),
+                    _ => DataIgnored::MalformedFrames,
+                };
+                self.trace.push(Trace::DataIgnored {
+                    block: self.origin,
+                    reason,
+                });
+            }
+        }
+    }
+
+    /// Turns an accepted batch into attributes.
+    fn hand_out(&mut self, batch: SingularBatch, is_last_in_span: bool) -> Option<Step> {
+        let parent = self.safe_head;
+        let built = match self.window.at(batch.epoch_num) {
+            Some(epoch) => attributes::build(
+                &self.cfg,
+                &self.l1_chain,
+                &self.upgrades,
+                &parent,
+                &self.safe_config,
+                epoch,
+                batch.timestamp,
+            ),
+            None => Err(attributes::AttributesError::Origin {
+                epoch: opal_protocol::L1Id {
+                    hash: batch.epoch_hash,
+                    number: batch.epoch_num,
+                },
+                parent_origin: parent.l1_origin,
+            }),
+        };
+        let (attributes, config) = match built {
+            Ok(built) => built,
+            Err(error) => {
+                let reason = CriticalReason::Attributes(parent.id(), error);
+                self.halted = Some(Halt::Critical(reason));
+                return None;
+            }
+        };
+        let l1_origin = opal_protocol::L1Id {
+            hash: batch.epoch_hash,
+            number: batch.epoch_num,
+        };
+        let same_epoch = l1_origin.number == parent.l1_origin.number;
+        let seq_num = if same_epoch {
+            parent.seq_num.saturating_add(1)
+        } else {
+            0
+        };
+        let mut derived = Box::new(DerivedAttributes {
+            attributes,
+            parent,
+            l1_origin,
+            seq_num,
+            derived_from: self.origin,
+            is_last_in_span,
+        });
+        let deposits_only = (!batch.transactions.is_empty()).then(|| {
+            Box::new(DerivedAttributes {
+                is_last_in_span: true,
+                ..(*derived).clone()
+            })
+        });
+        if let Some(transactions) = &mut derived.attributes.transactions {
+            transactions.extend(batch.transactions);
+        }
+        let expected = L2Ref {
+            hash: B256::ZERO,
+            number: parent.number.saturating_add(1),
+            parent_hash: parent.hash,
+            time: batch.timestamp,
+            l1_origin,
+            seq_num,
+        };
+        self.outstanding = Some(Outstanding {
+            deposits_only,
+            expected,
+            config,
+        });
+        Some(Step::Attributes(derived))
+    }
+
+    /// Hands in the L1 block that was asked for. A block that does not continue L1 as read so far
+    /// is taken note of, and the next step is a reset.
+    pub fn push_l1(&mut self, block: L1Block) -> Result<(), PushError> {
+        if self.wanted
+            != Some(L1Request::Block {
+                number: block.header.number,
+            })
+        {
+            return Err(PushError::NotRequested);
+        }
+        self.wanted = None;
+        if let Err(reason) = self.check_continuity(&block) {
+            self.halted = Some(Halt::Reset(reason));
+            return Ok(());
+        }
+        self.enter(block);
+        Ok(())
+    }
+
+    fn check_continuity(&self, block: &L1Block) -> Result<(), ResetReason> {
+        let found = block.id();
+        if !self.origin_is_read {
+            let expected = self.origin.id();
+            if found != expected {
+                return Err(ResetReason::WrongBase { expected, found });
+            }
+        } else if block.header.parent_hash != self.origin.hash {
+            let (current, next) = (self.origin, block.as_ref());
+            return Err(ResetReason::L1Reorg { current, next });
+        }
+        let expected = self.safe_head.l1_origin;
+        if found.number == expected.number && found != expected {
+            return Err(ResetReason::OriginMismatch { expected, found });
+        }
+        Ok(())
+    }
+
+    /// Makes `block` the one being read.
+    fn enter(&mut self, mut block: L1Block) {
+        let previous_time = self.origin_is_read.then_some(self.origin.time);
+        self.origin = block.as_ref();
+        if self.origin_is_read {
+            for update in &block.config_updates {
+                self.origin_config
+                    .apply(&self.cfg, update, block.header.timestamp);
+            }
+        }
+        self.origin_is_read = true;
+        self.trace.push(Trace::OriginAdvanced(self.origin));
+        self.enter_era(previous_time);
+        let inbox = core::mem::take(&mut block.inbox);
+        if self.cfg.is_active(Fork::Holocene, self.origin.time) {
+            self.retrieval
+                .open(inbox, self.origin_config.batcher_address);
+        } else {
+            self.retrieval.clear();
+        }
+        if block.header.number >= self.safe_head.l1_origin.number {
+            self.window.push(block);
+        }
+    }
+
+    /// Switches the stages to the rules of the block being read. Holocene counts by the including
+    /// L1 block, and discards whatever older stages hold.
+    ///
+    /// spec: holocene/derivation.md#activation
+    fn enter_era(&mut self, previous_time: Option<u64>) {
+        let holocene = |time| self.cfg.is_active(Fork::Holocene, time);
+        if !holocene(self.origin.time) {
+            // What older blocks hold is discarded on activation. So they can be passed over as
+            // long as no batch could be derived from them.
+            if self.origin.number > self.safe_head.l1_origin.number {
+                let reason = CriticalReason::BeforeHolocene(self.origin);
+                self.halted = Some(Halt::Critical(reason));
+            }
+            return;
+        }
+        if previous_time.is_some_and(|time| !holocene(time)) {
+            self.channels
+                .clear(ChannelDropped::ForkActivated, &mut self.trace);
+            self.frames = FrameStage::holocene();
+            self.channels = ChannelStage::holocene();
+            self.batches = BatchStage::holocene();
+        }
+    }
+
+    /// Hands in the blobs that were asked for, in that order. `block` is the hash of the L1 block
+    /// they belong to. Whoever fetched them has verified them against their hashes.
+    pub fn push_blobs(&mut self, block: B256, blobs: Vec<Box<Blob>>) -> Result<(), PushError> {
+        match &self.wanted {
+            Some(L1Request::Blobs {
+                block: wanted,
+                hashes,
+            }) if wanted.hash == block => {
+                let (wanted, given) = (hashes.len() as u64, blobs.len() as u64);
+                if wanted != given {
+                    return Err(PushError::WrongCount { wanted, given });
+                }
+            }
+            _ => return Err(PushError::NotRequested),
+        }
+        self.wanted = None;
+        self.retrieval.fill(blobs, &self.origin, &mut self.trace);
+        Ok(())
+    }
+
+    /// Hands in the safe blocks that were asked for, all of them, in ascending order.
+    pub fn push_l2(&mut self, blocks: Vec<L2BlockInput>) -> Result<(), PushError> {
+        let Some(around) = surroundings(&self.cfg, &self.safe_head, &self.window, &self.origin)
+        else {
+            return Err(PushError::NotRequested);
+        };
+        let trace = &mut self.trace;
+        if let Some(reason) = self
+            .batches
+            .push_l2(&blocks, &around, &self.window, trace)?
+        {
+            self.halted = Some(Halt::Reset(reason));
+        }
+        Ok(())
+    }
+
+    /// The attributes became `block`: it is the new safe head.
+    ///
+    /// A block that does not fit the attributes makes the next step a reset.
+    pub fn confirm(&mut self, block: L2Ref) {
+        let fits = |o: &Outstanding| {
+            block
+                == L2Ref {
+                    hash: block.hash,
+                    ..o.expected
+                }
+        };
+        match self.outstanding.take() {
+            Some(outstanding) if fits(&outstanding) => {
+                self.safe_head = block;
+                self.safe_config = outstanding.config;
+                self.window.advance_to(block.l1_origin);
+            }
+            None if block == self.safe_head => {}
+            _ => self.halted = Some(Halt::Reset(ResetReason::ForeignSafeHead(block.id()))),
+        }
+    }
+
+    /// The engine found the attributes invalid. Gives the attributes of the block that takes their
+    /// place: the same without batch transactions; the rest of the channel is dropped. `None` if
+    /// there were none to leave out (or nothing is out): then derivation is stuck.
+    ///
+    /// spec: holocene/derivation.md#engine-queue
+    pub fn reject(&mut self) -> Option<DerivedAttributes> {
+        let outstanding = self.outstanding.as_mut()?;
+        let Some(deposits_only) = outstanding.deposits_only.take() else {
+            let reason = CriticalReason::DepositsRejected(self.safe_head.id());
+            self.halted = Some(Halt::Critical(reason));
+            return None;
+        };
+        let (number, parent) = (outstanding.expected.number, self.safe_head.hash);
+        self.trace.push(Trace::PayloadReplaced { number, parent });
+        self.batches.flush(&mut self.trace);
+        Some(*deposits_only)
+    }
+}
+
+const fn need_l1_block(number: u64) -> Step {
+    Step::NeedL1(L1Request::Block { number })
+}
+
+/// What batches are judged against while `origin` is read; `None` while no batch can count, which
+/// is so up to and including the safe head's origin.
+fn surroundings<'a>(
+    cfg: &'a RollupConfig,
+    safe_head: &'a L2Ref,
+    window: &EpochWindow,
+    origin: &L1Ref,
+) -> Option<Surroundings<'a>> {
+    if origin.number <= safe_head.l1_origin.number {
+        return None;
+    }
+    let (epoch, next_epoch) = (window.epoch()?.as_ref(), window.next_epoch()?.as_ref());
+    Some(Surroundings {
+        cfg,
+        safe_head,
+        epoch,
+        next_epoch,
+        inclusion: *origin,
+    })
+}
