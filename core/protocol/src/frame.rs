@@ -69,17 +69,72 @@ impl Frame {
 
     /// Appends the encoded frame.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        unimplemented!("{out:?}")
+        debug_assert!(self.data.len() <= MAX_FRAME_DATA_BYTES);
+        out.reserve(self.encoded_len());
+        out.extend_from_slice(self.id.as_slice());
+        out.extend_from_slice(&self.number.to_be_bytes());
+        out.extend_from_slice(&(self.data.len() as u32).to_be_bytes());
+        out.extend_from_slice(&self.data);
+        out.push(u8::from(self.is_last));
     }
 }
 
 /// All frames of one batcher transaction's calldata, or of one blob's data. One bad frame voids
 /// them all. Frame data shares the memory of `data`.
 pub fn parse_frames(data: &Bytes) -> Result<Vec<Frame>, FrameError> {
-    unimplemented!("{data}")
+    match data.first() {
+        None => return Err(FrameError::Empty),
+        Some(&DERIVATION_VERSION_0) => {}
+        Some(&version) => return Err(FrameError::Version(version)),
+    }
+    if data.len() == 1 {
+        return Err(FrameError::Empty);
+    }
+    let mut frames = Vec::new();
+    let mut offset = 1;
+    while offset < data.len() {
+        let frame = parse_frame(data, offset)?;
+        offset += frame.encoded_len();
+        frames.push(frame);
+    }
+    Ok(frames)
 }
 
 /// Batcher data that carries `frames`: the version byte, then the frames.
 pub fn encode_frames(frames: &[Frame]) -> Vec<u8> {
-    unimplemented!("{frames:?}")
+    let mut out = Vec::with_capacity(1 + frames.iter().map(Frame::encoded_len).sum::<usize>());
+    out.push(DERIVATION_VERSION_0);
+    for frame in frames {
+        frame.encode(&mut out);
+    }
+    out
+}
+
+fn parse_frame(data: &Bytes, offset: usize) -> Result<Frame, FrameError> {
+    let truncated = FrameError::Truncated { offset };
+    let rest = data.get(offset..).ok_or(truncated)?;
+    let (id, rest) = rest.split_first_chunk::<16>().ok_or(truncated)?;
+    let (number, rest) = rest.split_first_chunk::<2>().ok_or(truncated)?;
+    let (length, rest) = rest.split_first_chunk::<4>().ok_or(truncated)?;
+    let length_bytes = u32::from_be_bytes(*length);
+    let length = length_bytes as usize;
+    if length > MAX_FRAME_DATA_BYTES {
+        return Err(FrameError::TooLong {
+            offset,
+            length: length_bytes,
+        });
+    }
+    let is_last = match rest.get(length) {
+        None => return Err(truncated),
+        Some(0) => false,
+        Some(1) => true,
+        Some(&value) => return Err(FrameError::IsLast { offset, value }),
+    };
+    let start = offset + FRAME_OVERHEAD_BYTES - 1;
+    Ok(Frame {
+        id: ChannelId::from(*id),
+        number: u16::from_be_bytes(*number),
+        data: data.slice(start..start + length),
+        is_last,
+    })
 }

@@ -17,6 +17,7 @@ pub mod config;
 pub mod deposit;
 pub mod forks;
 pub mod frame;
+mod heap;
 pub mod l1_block;
 pub mod l1_chain;
 pub mod l1_info;
@@ -24,6 +25,7 @@ pub mod l2_block;
 pub mod output;
 pub mod predeploys;
 pub mod refs;
+mod rlp;
 pub mod system_config;
 pub mod upgrades;
 

@@ -5,12 +5,19 @@
 //!
 //! spec: protocol/derivation.md#batch-format, protocol/delta/span-batches.md
 
+mod bits;
 mod span;
+mod span_decode;
+mod span_encode;
+mod span_tx;
 
-pub use span::{SpanBatch, SpanBatchBuilder, SpanBlock, SpanContext};
+pub use span::{SpanBatch, SpanBlock, SpanContext};
+pub use span_encode::SpanBatchBuilder;
 
+use crate::rlp;
 use alloc::vec::Vec;
 use alloy_primitives::{B256, Bytes};
+use alloy_rlp::Encodable;
 
 /// First byte of a singular batch.
 pub const SINGULAR_BATCH_TYPE: u8 = 0;
@@ -59,8 +66,8 @@ pub enum BatchError {
     #[error("unknown batch type {0}")]
     UnknownType(u8),
     /// A singular batch is not the RLP list it must be.
-    #[error("singular batch is malformed: {0}")]
-    Singular(alloy_rlp::Error),
+    #[error("singular batch {0}")]
+    Singular(&'static str),
     /// A part of a span batch ends early, is out of range, or is malformed.
     #[error("span batch: {part} {problem}")]
     Span {
@@ -75,20 +82,76 @@ impl Batch {
     /// Decodes the content of one byte string of a channel: type byte, then body. Transactions of
     /// singular batches share the memory of `data`.
     pub fn decode(data: &Bytes, context: SpanContext) -> Result<Self, BatchError> {
-        unimplemented!("{data} {context:?}")
+        match data.first() {
+            None => Err(BatchError::Empty),
+            Some(&SINGULAR_BATCH_TYPE) => {
+                SingularBatch::decode(&data.slice(1..)).map(Self::Singular)
+            }
+            Some(&SPAN_BATCH_TYPE) => {
+                SpanBatch::decode(data.get(1..).unwrap_or_default(), context).map(Self::Span)
+            }
+            Some(&other) => Err(BatchError::UnknownType(other)),
+        }
     }
 }
 
 impl SingularBatch {
-    /// Decodes the body (without type byte).
+    /// Decodes the body (without type byte). Bytes behind the list are ignored, as every client
+    /// does.
     pub fn decode(body: &Bytes) -> Result<Self, BatchError> {
-        unimplemented!("{body}")
+        decode_singular(body).map_err(BatchError::Singular)
     }
 
     /// Type byte and body.
     pub fn encode(&self) -> Vec<u8> {
-        unimplemented!()
+        let transactions_len: usize = self.transactions.iter().map(Encodable::length).sum();
+        let payload_length = self.parent_hash.length()
+            + rlp::u64_len(self.epoch_num)
+            + self.epoch_hash.length()
+            + rlp::u64_len(self.timestamp)
+            + rlp::header_len(transactions_len)
+            + transactions_len;
+        let mut out = Vec::with_capacity(1 + rlp::header_len(payload_length) + payload_length);
+        out.push(SINGULAR_BATCH_TYPE);
+        rlp::put_list_header(payload_length, &mut out);
+        self.parent_hash.encode(&mut out);
+        rlp::put_u64(self.epoch_num, &mut out);
+        self.epoch_hash.encode(&mut out);
+        rlp::put_u64(self.timestamp, &mut out);
+        rlp::put_list_header(transactions_len, &mut out);
+        for transaction in &self.transactions {
+            transaction.encode(&mut out);
+        }
+        out
     }
+}
+
+/// The names of fields are those of the spec.
+fn decode_singular(body: &Bytes) -> Result<SingularBatch, &'static str> {
+    let mut rest: &[u8] = body;
+    let mut fields = rlp::split_list(&mut rest).ok_or("is no list")?.payload;
+    let parent_hash = rlp::split_fixed(&mut fields).ok_or("bad parent_hash")?;
+    let epoch_num = rlp::split_u64(&mut fields).ok_or("bad epoch_number")?;
+    let epoch_hash = rlp::split_fixed(&mut fields).ok_or("bad epoch_hash")?;
+    let timestamp = rlp::split_u64(&mut fields).ok_or("bad timestamp")?;
+    let mut list = rlp::split_list(&mut fields)
+        .ok_or("bad transaction_list")?
+        .payload;
+    if !fields.is_empty() {
+        return Err("has too many fields");
+    }
+    let mut transactions = Vec::new();
+    while !list.is_empty() {
+        let item = rlp::split_string(&mut list).ok_or("bad transaction")?;
+        transactions.push(body.slice_ref(item.payload));
+    }
+    Ok(SingularBatch {
+        parent_hash: B256::from(parent_hash),
+        epoch_num,
+        epoch_hash: B256::from(epoch_hash),
+        timestamp,
+        transactions,
+    })
 }
 
 /// Appends `batch` (type byte and body) to the stream of a channel, as an RLP byte string.

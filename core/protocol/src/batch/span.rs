@@ -1,6 +1,8 @@
 //! Span batches: a range of consecutive L2 blocks, stored by column.
+//!
+//! spec: protocol/delta/span-batches.md
 
-use super::{BatchError, SingularBatch};
+use super::{BatchError, SpanBatchBuilder, span_decode};
 use crate::config::RollupConfig;
 use alloc::vec::Vec;
 use alloy_primitives::{Bytes, FixedBytes};
@@ -33,7 +35,7 @@ pub struct SpanBlock {
     pub epoch_num: u64,
     /// Unix time in seconds.
     pub timestamp: u64,
-    /// Encoded (EIP-2718) transactions, unjudged.
+    /// Encoded (EIP-2718) transactions, well-formed but otherwise unjudged.
     pub transactions: Vec<Bytes>,
 }
 
@@ -44,59 +46,63 @@ pub struct SpanBatch {
     pub parent_check: FixedBytes<20>,
     /// First 20 bytes of the hash of the last block's L1 origin.
     pub l1_origin_check: FixedBytes<20>,
+    /// Whether the first block has another L1 origin than its parent (bit 0 of `origin_bits`).
+    pub first_starts_epoch: bool,
     /// The blocks, at least one.
     pub blocks: Vec<SpanBlock>,
 }
 
 impl SpanBatch {
-    /// Decodes the body (without type byte).
+    /// Decodes the body (without type byte). Bytes behind it are ignored, as every client does.
+    ///
+    /// Memory is linear in the length of `body`: no count is believed before the bytes it speaks
+    /// of are there.
     pub fn decode(body: &[u8], context: SpanContext) -> Result<Self, BatchError> {
-        unimplemented!("{body:?} {context:?}")
+        span_decode::decode(body, context)
     }
 
     /// Type byte and body.
     ///
-    /// Fails if the blocks are not consecutive or a transaction cannot travel in a span batch.
-    /// `first_starts_epoch`: whether the first block is the first one of its epoch.
-    pub fn encode(
-        &self,
-        context: SpanContext,
-        first_starts_epoch: bool,
-    ) -> Result<Vec<u8>, BatchError> {
-        unimplemented!("{context:?} {first_starts_epoch:?}")
-    }
-}
-
-/// Builds a span batch block by block; the cost of adding a block does not grow with the span.
-#[derive(Clone, Debug)]
-pub struct SpanBatchBuilder {
-    context: SpanContext,
-}
-
-impl SpanBatchBuilder {
-    /// Starts an empty span.
-    pub fn new(context: SpanContext) -> Self {
-        Self { context }
-    }
-
-    /// Adds the next block. `seq_num` is its position in its epoch. On error the builder is
-    /// unchanged.
-    pub fn push(&mut self, block: &SingularBatch, seq_num: u64) -> Result<(), BatchError> {
-        unimplemented!("{block:?} {seq_num} {:?}", self.context)
+    /// Fails if there is no block, the blocks are not consecutive, or a transaction cannot travel
+    /// in a span batch.
+    pub fn encode(&self, context: SpanContext) -> Result<Vec<u8>, BatchError> {
+        let mut builder = SpanBatchBuilder::new(context);
+        for (index, block) in self.blocks.iter().enumerate() {
+            let starts_epoch = match index.checked_sub(1).and_then(|prev| self.blocks.get(prev)) {
+                None => self.first_starts_epoch,
+                Some(prev) => prev.epoch_num != block.epoch_num,
+            };
+            builder.push_block(
+                block.epoch_num,
+                block.timestamp,
+                starts_epoch,
+                &block.transactions,
+            )?;
+        }
+        builder.set_checks(self.parent_check, self.l1_origin_check);
+        builder.encode().ok_or(BatchError::Span {
+            part: "block_count",
+            problem: "is 0",
+        })
     }
 
-    /// Blocks so far.
-    pub fn block_count(&self) -> usize {
-        unimplemented!()
+    /// Time of the first block; 0 if there is none.
+    pub fn first_timestamp(&self) -> u64 {
+        self.blocks.first().map_or(0, |block| block.timestamp)
     }
 
-    /// Bytes that [`Self::encode`] gives.
-    pub fn encoded_len(&self) -> usize {
-        unimplemented!()
+    /// Time of the last block; 0 if there is none.
+    pub fn last_timestamp(&self) -> u64 {
+        self.blocks.last().map_or(0, |block| block.timestamp)
     }
 
-    /// Type byte and body of the span so far; `None` while it is empty.
-    pub fn encode(&self) -> Option<Vec<u8>> {
-        unimplemented!()
+    /// L1 origin number of the first block; 0 if there is none.
+    pub fn start_epoch_num(&self) -> u64 {
+        self.blocks.first().map_or(0, |block| block.epoch_num)
+    }
+
+    /// L1 origin number of the last block; 0 if there is none.
+    pub fn end_epoch_num(&self) -> u64 {
+        self.blocks.last().map_or(0, |block| block.epoch_num)
     }
 }

@@ -5,10 +5,17 @@
 //!
 //! spec: protocol/derivation.md#channel-format, protocol/fjord/derivation.md#brotli-channel-compression
 
+mod brotli;
+#[cfg(feature = "compress")]
+mod compress;
+mod zlib;
+
 use crate::{
     batch::{Batch, BatchError, SpanContext},
     config::RollupConfig,
+    rlp,
 };
+#[cfg(feature = "compress")]
 use alloc::vec::Vec;
 use alloy_primitives::Bytes;
 
@@ -96,8 +103,28 @@ pub struct Decompressed {
 }
 
 /// Decompresses a channel, keeping at most `rules.max_rlp_bytes` of output.
+///
+/// A stream that breaks keeps what it gave before: batches that are whole by then count. The
+/// Adler-32 checksum of a zlib stream is not judged, because nothing could depend on it.
 pub fn decompress(channel: &[u8], rules: ChannelRules) -> Result<Decompressed, ChannelError> {
-    unimplemented!("{channel:?} {rules:?}")
+    let (&first, rest) = channel.split_first().ok_or(ChannelError::Empty)?;
+    let (data, compression, end) = match first & 0x0f {
+        8 | 15 => {
+            let (data, end) = zlib::inflate(channel, rules.max_rlp_bytes)?;
+            (data, Compression::Zlib, end)
+        }
+        _ if first == CHANNEL_VERSION_BROTLI && rules.brotli => {
+            let (data, end) = brotli::decompress(rest, rules.max_rlp_bytes);
+            (data, Compression::Brotli, end)
+        }
+        _ => return Err(ChannelError::UnknownCompression(first)),
+    };
+    debug_assert!(data.len() <= rules.max_rlp_bytes);
+    Ok(Decompressed {
+        data: data.into(),
+        compression,
+        end,
+    })
 }
 
 /// Iterates over the batches of a channel. The first malformed batch ends it: nothing behind it
@@ -130,7 +157,22 @@ impl BatchReader {
 
     /// The next batch; `None` at the end. After an error only `None` follows.
     pub fn next_batch(&mut self) -> Option<Result<Batch, BatchError>> {
-        unimplemented!("{:?} {} {:?}", self.data, self.offset, self.context)
+        let offset = self.offset;
+        let mut rest = self.data.get(offset..).filter(|rest| !rest.is_empty())?;
+        // Whatever goes wrong from here on ends the channel.
+        self.offset = self.data.len();
+        let Some(item) = rlp::split_string(&mut rest) else {
+            return Some(Err(BatchError::Stream { offset }));
+        };
+        let end = offset + item.raw.len();
+        let batch = Batch::decode(
+            &self.data.slice(end - item.payload.len()..end),
+            self.context,
+        );
+        if batch.is_ok() {
+            self.offset = end;
+        }
+        Some(batch)
     }
 }
 
@@ -144,6 +186,14 @@ impl Iterator for BatchReader {
 
 /// Compresses a stream of batches into channel data, version byte included where the algorithm
 /// has one. `level` is 0-11 for brotli (9-11 are customary) and 0-9 for zlib.
+#[cfg(feature = "compress")]
 pub fn compress(stream: &[u8], compression: Compression, level: u8) -> Vec<u8> {
-    unimplemented!("{stream:?} {compression:?} {level}")
+    match compression {
+        Compression::Zlib => miniz_oxide::deflate::compress_to_vec_zlib(stream, level.min(9)),
+        Compression::Brotli => {
+            let mut out = alloc::vec![CHANNEL_VERSION_BROTLI];
+            compress::brotli(stream, level, &mut out);
+            out
+        }
+    }
 }

@@ -1,0 +1,67 @@
+//! Inflating with a cap: the output grows with what the stream really gives, never beyond the cap.
+
+use super::{ChannelError, StreamEnd};
+use alloc::{boxed::Box, vec, vec::Vec};
+use miniz_oxide::inflate::{
+    TINFLStatus,
+    core::{
+        DecompressorOxide, decompress, inflate_flags::TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF,
+    },
+};
+
+/// First size of the output in bytes, if the cap allows.
+const FIRST_OUTPUT_BYTES: usize = 64 * 1024;
+/// Compressed frames of real chains inflate to about this many times their size.
+const EXPECTED_RATIO: usize = 3;
+
+/// Inflates a zlib stream, up to `max` bytes of output.
+pub(super) fn inflate(stream: &[u8], max: usize) -> Result<(Vec<u8>, StreamEnd), ChannelError> {
+    let deflated = strip_header(stream)?;
+    let mut state = Box::<DecompressorOxide>::default();
+    let first_len = deflated
+        .len()
+        .saturating_mul(EXPECTED_RATIO)
+        .max(FIRST_OUTPUT_BYTES)
+        .min(max);
+    let mut out = vec![0; first_len];
+    let (mut read, mut written) = (0, 0);
+    let end = loop {
+        let input = deflated.get(read..).unwrap_or_default();
+        let (status, consumed, produced) = decompress(
+            &mut state,
+            input,
+            &mut out,
+            written,
+            TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF,
+        );
+        read += consumed;
+        written += produced;
+        match status {
+            TINFLStatus::Done => break StreamEnd::Complete,
+            TINFLStatus::HasMoreOutput if out.len() >= max => break StreamEnd::Clipped,
+            TINFLStatus::HasMoreOutput => {
+                let grown = out.len().saturating_mul(2).max(FIRST_OUTPUT_BYTES).min(max);
+                out.resize(grown, 0);
+            }
+            TINFLStatus::NeedsMoreInput | TINFLStatus::FailedCannotMakeProgress => {
+                break StreamEnd::Truncated;
+            }
+            _ => break StreamEnd::Corrupt,
+        }
+    };
+    out.truncate(written);
+    Ok((out, end))
+}
+
+/// Checks the two header bytes of RFC 1950; a preset dictionary is not allowed.
+fn strip_header(stream: &[u8]) -> Result<&[u8], ChannelError> {
+    let (&[method, flags], deflated) = stream
+        .split_first_chunk::<2>()
+        .ok_or(ChannelError::ZlibHeader)?;
+    let is_deflate = method & 0x0f == 8 && method >> 4 <= 7;
+    let has_dictionary = flags & 0x20 != 0;
+    if !is_deflate || has_dictionary || u16::from_be_bytes([method, flags]) % 31 != 0 {
+        return Err(ChannelError::ZlibHeader);
+    }
+    Ok(deflated)
+}
