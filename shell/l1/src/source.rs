@@ -1,11 +1,22 @@
-//! The source itself.
+//! The source itself: what a rollup node asks of L1.
 
-use crate::error::L1Error;
+use crate::{
+    ahead::Memory,
+    blobs::Blobs,
+    error::L1Error,
+    fetch::Fetcher,
+    heads::{self, L1Heads},
+    verify::Wanted,
+};
 use alloy_eips::eip4844::Blob;
 use alloy_primitives::B256;
+use futures::FutureExt;
 use opal_protocol::{L1Block, L1Ref, RollupConfig};
 use opal_rpc::{BeaconClient, EthClient};
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
+    time::Duration,
+};
 use tokio::sync::watch;
 
 /// How L1 is read.
@@ -36,82 +47,242 @@ impl Default for L1Options {
     }
 }
 
-/// L1's heads as last seen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct L1Heads {
-    /// The newest block.
-    pub head: L1Ref,
-    /// The newest block that consensus calls safe; `None` while there is none.
-    pub safe: Option<L1Ref>,
-    /// The newest block that consensus calls finalized; `None` while there is none.
-    pub finalized: Option<L1Ref>,
+/// L1 as a rollup node reads it; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct L1Source {
+    inner: Arc<Inner>,
 }
 
-/// L1 as a rollup node reads it.
 #[derive(Debug)]
-pub struct L1Source {}
+struct Inner {
+    fetcher: Fetcher,
+    blobs: Blobs,
+    options: L1Options,
+    memory: Mutex<Memory>,
+    heads: OnceLock<watch::Receiver<L1Heads>>,
+}
 
 impl L1Source {
     /// A source over one execution node and, for blobs, beacon nodes.
     pub fn new(
-        _eth: EthClient,
-        _beacon: Option<BeaconClient>,
-        _config: Arc<RollupConfig>,
-        _options: L1Options,
+        eth: EthClient,
+        beacon: Option<BeaconClient>,
+        config: Arc<RollupConfig>,
+        options: L1Options,
     ) -> Self {
-        unimplemented!()
+        let fetcher = Fetcher {
+            eth,
+            config,
+            trust_rpc: options.trust_rpc,
+        };
+        let blobs = Blobs::new(beacon, options.seconds_per_slot);
+        let (memory, heads) = (Mutex::default(), OnceLock::new());
+        Self {
+            inner: Arc::new(Inner {
+                fetcher,
+                blobs,
+                options,
+                memory,
+                heads,
+            }),
+        }
     }
 
-    /// Checks what cannot change while running: the chain id and, if there is a beacon node, that
-    /// it tells its slot times. Call once at start.
+    /// Checks what cannot change while running: the chain id, that the node has the block the
+    /// rollup starts from, and, if there is a beacon node, that it tells its slot times. Call once
+    /// at start.
     pub async fn check(&self) -> Result<(), L1Error> {
-        unimplemented!()
+        let fetcher = &self.inner.fetcher;
+        fetcher
+            .eth
+            .expect_chain_id(fetcher.config.l1_chain_id)
+            .await?;
+        let expected = fetcher.config.genesis.l1;
+        let found = self.ref_by_number(expected.number).await?;
+        if found.map(|block| block.hash) != Some(expected.hash) {
+            let found = found.map_or_else(|| "no block".to_owned(), |block| block.hash.to_string());
+            let endpoint = fetcher.eth.endpoint().to_owned();
+            return Err(L1Error::ForeignChain {
+                endpoint,
+                expected,
+                found,
+            });
+        }
+        self.inner.blobs.check().await
+    }
+
+    /// How this source reads L1.
+    pub fn options(&self) -> &L1Options {
+        &self.inner.options
+    }
+
+    /// Newest, safe and finalized block, in one request.
+    pub async fn heads(&self) -> Result<L1Heads, L1Error> {
+        let heads = heads::look(&self.inner.fetcher.eth).await?;
+        let former = self.memory().head();
+        let canonical = self.extends(former, heads.head).await?;
+        self.memory().saw_head(heads.head, canonical);
+        Ok(heads)
     }
 
     /// The newest block.
     pub async fn head(&self) -> Result<L1Ref, L1Error> {
-        unimplemented!()
+        Ok(self.heads().await?.head)
     }
 
     /// The newest safe block, if there is one yet.
     pub async fn safe(&self) -> Result<Option<L1Ref>, L1Error> {
-        unimplemented!()
+        Ok(self.heads().await?.safe)
     }
 
     /// The newest finalized block, if there is one yet.
     pub async fn finalized(&self) -> Result<Option<L1Ref>, L1Error> {
-        unimplemented!()
+        Ok(self.heads().await?.finalized)
     }
 
     /// Identity of the canonical block at height `number`; `None` if L1 is not there yet.
-    pub async fn ref_by_number(&self, _number: u64) -> Result<Option<L1Ref>, L1Error> {
-        unimplemented!()
+    pub async fn ref_by_number(&self, number: u64) -> Result<Option<L1Ref>, L1Error> {
+        self.inner.fetcher.reference(Wanted::Number(number)).await
     }
 
     /// Identity of the block `hash`; `None` if the node does not know it (any more).
-    pub async fn ref_by_hash(&self, _hash: B256) -> Result<Option<L1Ref>, L1Error> {
-        unimplemented!()
+    pub async fn ref_by_hash(&self, hash: B256) -> Result<Option<L1Ref>, L1Error> {
+        self.inner.fetcher.reference(Wanted::Hash(hash)).await
     }
 
     /// The canonical block at height `number`; `None` if L1 is not there yet. Starts fetching the
     /// blocks after it.
-    pub async fn block_by_number(&self, _number: u64) -> Result<Option<Arc<L1Block>>, L1Error> {
-        unimplemented!()
+    pub async fn block_by_number(&self, number: u64) -> Result<Option<Arc<L1Block>>, L1Error> {
+        let coming = self.memory().take_ahead(number);
+        let ahead = match coming {
+            Some(coming) => coming.await.ok().flatten(),
+            None => None,
+        };
+        let block = match ahead.filter(|block| self.memory().continues(block)) {
+            Some(block) => block,
+            None => match self.fetch_number(number).await? {
+                Some(block) => block,
+                None => return Ok(None),
+            },
+        };
+        let mut memory = self.memory();
+        memory.keep(&block, self.inner.options.cache_blocks_max);
+        memory.handed_out(&block);
+        let wanted = memory.wanted_ahead(number, self.inner.options.prefetch_blocks_max);
+        for number in wanted {
+            let task = tokio::spawn(self.clone().fetch_ahead(number));
+            let coming = async move {
+                let block = number.to_string();
+                task.await.unwrap_or(Err(L1Error::Cancelled { block }))
+            };
+            memory.put_ahead(number, coming.boxed().shared());
+        }
+        drop(memory);
+        Ok(Some(block))
     }
 
     /// The block `hash`; `None` if the node does not know it (any more).
-    pub async fn block_by_hash(&self, _hash: B256) -> Result<Option<Arc<L1Block>>, L1Error> {
-        unimplemented!()
+    pub async fn block_by_hash(&self, hash: B256) -> Result<Option<Arc<L1Block>>, L1Error> {
+        if let Some(block) = self.memory().block(hash) {
+            return Ok(Some(block));
+        }
+        let block = self.inner.fetcher.by_hash(hash).await?;
+        if let Some(block) = &block {
+            self.memory()
+                .keep(block, self.inner.options.cache_blocks_max);
+        }
+        Ok(block)
     }
 
     /// The blobs of `block` that have these versioned hashes, in this order.
-    pub async fn blobs(&self, _block: &L1Ref, _hashes: &[B256]) -> Result<Vec<Box<Blob>>, L1Error> {
-        unimplemented!()
+    pub async fn blobs(&self, block: &L1Ref, hashes: &[B256]) -> Result<Vec<Box<Blob>>, L1Error> {
+        self.inner.blobs.get(block, hashes).await
     }
 
-    /// Heads of L1, looked at every poll interval. The task behind it lives as long as the source
-    /// or a receiver.
-    pub fn watch(self: &Arc<Self>) -> watch::Receiver<L1Heads> {
-        unimplemented!()
+    /// Heads of L1, looked at every poll interval; all zeros until the first look succeeds. One
+    /// task serves all receivers and ends with the source.
+    pub fn watch(&self) -> watch::Receiver<L1Heads> {
+        let start = || {
+            let (sender, receiver) = watch::channel(L1Heads::default());
+            tokio::spawn(heads::follow(self.clone(), sender));
+            receiver
+        };
+        self.inner.heads.get_or_init(start).clone()
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakSource {
+        WeakSource(Arc::downgrade(&self.inner))
+    }
+
+    /// The canonical block at a height. Where a block is kept for it, its header is asked for only.
+    async fn fetch_number(&self, number: u64) -> Result<Option<Arc<L1Block>>, L1Error> {
+        let kept = self.memory().block_at(number);
+        if let Some(kept) = kept {
+            match self.ref_by_number(number).await? {
+                Some(canonical) if canonical.hash == kept.hash => return Ok(Some(kept)),
+                Some(canonical) => return self.block_by_hash(canonical.hash).await,
+                None => return Ok(None),
+            }
+        }
+        self.inner.fetcher.by_number(number).await
+    }
+
+    /// Fetches a block, and the blobs it names, before anybody asks. Blobs land in memory; if they
+    /// are missing now, whoever needs them asks again and gets the reason.
+    async fn fetch_ahead(self, number: u64) -> Result<Option<Arc<L1Block>>, L1Error> {
+        let block = self.fetch_number(number).await?;
+        if let Some(block) = &block
+            && self.inner.blobs.is_available()
+        {
+            let hashes: Vec<B256> = block
+                .inbox
+                .iter()
+                .flat_map(|tx| tx.blob_hashes.iter().copied())
+                .collect();
+            if let Err(error) = self
+                .inner
+                .blobs
+                .fetch(&L1Block::as_ref(block), &hashes)
+                .await
+            {
+                tracing::debug!(%error, number, "no blobs ahead of time");
+            }
+        }
+        Ok(block)
+    }
+
+    /// Whether `head` has `former` among its ancestors, as far as one question tells.
+    async fn extends(&self, former: Option<L1Ref>, head: L1Ref) -> Result<bool, L1Error> {
+        let Some(former) = former else {
+            return Ok(true);
+        };
+        if head.hash == former.hash {
+            return Ok(true);
+        }
+        if head.number <= former.number {
+            return Ok(false);
+        }
+        if former.number.checked_add(1) == Some(head.number) {
+            return Ok(head.parent_hash == former.hash);
+        }
+        let there = self.ref_by_number(former.number).await?;
+        Ok(there.is_some_and(|block| block.hash == former.hash))
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        // No code panics while it holds this lock; and what it guards is only a cache.
+        self.inner
+            .memory
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A source that may be gone.
+pub(crate) struct WeakSource(Weak<Inner>);
+
+impl WeakSource {
+    pub(crate) fn upgrade(&self) -> Option<L1Source> {
+        self.0.upgrade().map(|inner| L1Source { inner })
     }
 }
