@@ -2,11 +2,16 @@
 //!
 //! spec: protocol/deposits.md
 
-use alloy_primitives::{B256, Bytes, Log};
+use alloy_eips::eip2718::Encodable2718;
+use alloy_primitives::{Address, B256, Bytes, Log, TxKind, U256, b256, keccak256};
 use op_alloy_consensus::TxDeposit;
 
 /// EIP-2718 type byte of a deposit.
 pub const DEPOSIT_TX_TYPE: u8 = 0x7e;
+
+/// First topic of `TransactionDeposited(address,address,uint256,bytes)`.
+pub const TRANSACTION_DEPOSITED_TOPIC: B256 =
+    b256!("b3813568d9991fc951961fcb4c784893574240a28925604d09fc577c55bb7c32");
 
 /// Where a deposit comes from; gives it an identity that no other deposit shares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +40,18 @@ pub enum DepositSource<'a> {
 impl DepositSource<'_> {
     /// The source hash. spec: protocol/deposits.md#source-hash-computation
     pub fn hash(&self) -> B256 {
-        unimplemented!()
+        let (domain, identity) = match *self {
+            Self::User {
+                l1_block_hash,
+                log_index,
+            } => (0, pair_hash(l1_block_hash, log_index)),
+            Self::L1Info {
+                l1_block_hash,
+                seq_num,
+            } => (1, pair_hash(l1_block_hash, seq_num)),
+            Self::Upgrade { intent } => (2, keccak256(intent)),
+        };
+        keccak256(concat(U256::from(domain).into(), identity))
     }
 }
 
@@ -50,16 +66,104 @@ pub struct DepositError {
     pub problem: &'static str,
 }
 
-/// The deposit that a `TransactionDeposited` log announces.
+/// The deposit that a `TransactionDeposited` log announces. The contract has aliased the sender
+/// already, where it was a contract.
 pub fn parse_deposit_log(
     log: &Log,
     l1_block_hash: B256,
     log_index: u64,
 ) -> Result<TxDeposit, DepositError> {
-    unimplemented!("{log:?} {l1_block_hash} {log_index}")
+    parse(log)
+        .map(|deposit| TxDeposit {
+            source_hash: DepositSource::User {
+                l1_block_hash,
+                log_index,
+            }
+            .hash(),
+            ..deposit
+        })
+        .map_err(|problem| DepositError { log_index, problem })
 }
 
 /// The deposit as it stands in payload attributes: type byte 0x7e, then RLP.
 pub fn encode_deposit(deposit: &TxDeposit) -> Bytes {
-    unimplemented!("{deposit:?}")
+    deposit.encoded_2718().into()
+}
+
+/// Decodes an encoded (EIP-2718) deposit; `None` for other transactions and malformed ones.
+pub fn decode_deposit(transaction: &[u8]) -> Option<TxDeposit> {
+    let (&DEPOSIT_TX_TYPE, mut body) = transaction.split_first()? else {
+        return None;
+    };
+    let deposit = TxDeposit::rlp_decode(&mut body).ok()?;
+    body.is_empty().then_some(deposit)
+}
+
+/// The deposit, save its source hash.
+fn parse(log: &Log) -> Result<TxDeposit, &'static str> {
+    let [_, from, to, version] = log.topics() else {
+        return Err("must have 4 topics");
+    };
+    if !version.is_zero() {
+        return Err("has an unknown version");
+    }
+    let opaque = abi_bytes(&log.data.data).ok_or("has no ABI-encoded bytes")?;
+    let (mint, rest) = opaque
+        .split_first_chunk::<32>()
+        .ok_or("is too short for a mint")?;
+    let (value, rest) = rest
+        .split_first_chunk::<32>()
+        .ok_or("is too short for a value")?;
+    let (gas, rest) = rest
+        .split_first_chunk::<8>()
+        .ok_or("is too short for a gas limit")?;
+    let (is_creation, data) = rest.split_first().ok_or("is too short for isCreation")?;
+    let to = match is_creation {
+        0 => TxKind::Call(address(to).ok_or("has a recipient that is no address")?),
+        1 => TxKind::Create,
+        _ => return Err("has neither 0 nor 1 for isCreation"),
+    };
+    Ok(TxDeposit {
+        source_hash: B256::ZERO,
+        from: address(from).ok_or("has a sender that is no address")?,
+        to,
+        mint: U256::from_be_bytes(*mint)
+            .try_into()
+            .map_err(|_| "mints more than 128 bits")?,
+        value: U256::from_be_bytes(*value),
+        gas_limit: u64::from_be_bytes(*gas),
+        is_system_transaction: false,
+        input: Bytes::copy_from_slice(data),
+    })
+}
+
+/// The content of `abi.encode(bytes)`; padding behind it is not judged.
+pub(crate) fn abi_bytes(data: &[u8]) -> Option<&[u8]> {
+    let (offset, rest) = data.split_first_chunk::<32>()?;
+    let (length, rest) = rest.split_first_chunk::<32>()?;
+    if U256::from_be_bytes(*offset) != U256::from(32) {
+        return None;
+    }
+    let length: usize = U256::from_be_bytes(*length).try_into().ok()?;
+    rest.get(..length)
+}
+
+/// The address in a word, if the word holds nothing else.
+pub(crate) fn address(word: &B256) -> Option<Address> {
+    let (padding, address) = word.split_at(12);
+    padding
+        .iter()
+        .all(|byte| *byte == 0)
+        .then(|| Address::from_slice(address))
+}
+
+fn pair_hash(l1_block_hash: B256, number: u64) -> B256 {
+    keccak256(concat(l1_block_hash, U256::from(number).into()))
+}
+
+fn concat(first: B256, second: B256) -> [u8; 64] {
+    let mut bytes = [0; 64];
+    bytes[..32].copy_from_slice(first.as_slice());
+    bytes[32..].copy_from_slice(second.as_slice());
+    bytes
 }

@@ -58,6 +58,25 @@ impl Fork {
     }
 }
 
+impl Fork {
+    /// The capitalized name that precedes the intents of the fork's upgrade transactions.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Bedrock => "Bedrock",
+            Self::Regolith => "Regolith",
+            Self::Canyon => "Canyon",
+            Self::Delta => "Delta",
+            Self::Ecotone => "Ecotone",
+            Self::Fjord => "Fjord",
+            Self::Granite => "Granite",
+            Self::Holocene => "Holocene",
+            Self::Isthmus => "Isthmus",
+            Self::Jovian => "Jovian",
+            Self::Karst => "Karst",
+        }
+    }
+}
+
 impl fmt::Display for Fork {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())

@@ -2,12 +2,17 @@
 
 use crate::{
     config::RollupConfig,
-    deposit::DepositError,
+    deposit::{
+        DEPOSIT_TX_TYPE, DepositError, TRANSACTION_DEPOSITED_TOPIC, decode_deposit, encode_deposit,
+        parse_deposit_log,
+    },
     refs::{L1Id, L1Ref},
+    rlp,
     system_config::ConfigUpdate,
 };
 use alloc::vec::Vec;
-use alloy_consensus::Header;
+use alloy_consensus::{Header, Transaction, TxEnvelope, transaction::SignerRecoverable};
+use alloy_eips::eip2718::Decodable2718;
 use alloy_primitives::{Address, B256, Bytes, Log};
 
 /// A transaction to the batch inbox, sender recovered, still unjudged: derivation decides whether
@@ -60,8 +65,38 @@ impl L1Block {
         txs: &[T],
         receipts: &[L1Receipt],
     ) -> Result<Self, DepositError> {
-        let _ = (cfg, hash, header, txs.len(), receipts);
-        unimplemented!()
+        let inbox = txs
+            .iter()
+            .filter_map(|tx| parse_inbox_tx(cfg, tx.as_ref()))
+            .collect();
+        let mut deposits = Vec::new();
+        let mut config_updates = Vec::new();
+        // The log index counts every log of the block, whatever emitted it.
+        let mut log_index = 0;
+        for receipt in receipts {
+            for log in &receipt.logs {
+                let topic = log.topics().first();
+                let from = log.address;
+                if !receipt.success {
+                    // Failed transactions leave no logs; a receipt that has some is not believed.
+                } else if from == cfg.deposit_contract_address
+                    && topic == Some(&TRANSACTION_DEPOSITED_TOPIC)
+                {
+                    let deposit = parse_deposit_log(log, hash, log_index)?;
+                    deposits.push(encode_deposit(&deposit));
+                } else if from == cfg.l1_system_config_address {
+                    config_updates.extend(ConfigUpdate::parse(log));
+                }
+                log_index += 1;
+            }
+        }
+        Ok(Self {
+            hash,
+            header,
+            inbox,
+            deposits,
+            config_updates,
+        })
     }
 
     /// Identity, parent and time.
@@ -81,4 +116,53 @@ impl L1Block {
             number: self.header.number,
         }
     }
+}
+
+/// A transaction to the batch inbox, if that is what `tx` is. Transactions of types that can never
+/// be a batcher's (4, and those unknown today) are none.
+///
+/// spec: protocol/derivation.md#l1-retrieval
+fn parse_inbox_tx(cfg: &RollupConfig, tx: &[u8]) -> Option<InboxTx> {
+    let tx_type = match *tx.first()? {
+        0xc0.. => 0,
+        tx_type @ (1..=3 | DEPOSIT_TX_TYPE) => tx_type,
+        _ => return None,
+    };
+    // Only few transactions of a block go to the inbox: look for its address before decoding.
+    let inbox = cfg.batch_inbox_address;
+    if recipient(tx, tx_type)? != inbox {
+        return None;
+    }
+    if tx_type == DEPOSIT_TX_TYPE {
+        let deposit = decode_deposit(tx)?;
+        return Some(InboxTx {
+            from: deposit.from,
+            tx_type,
+            data: deposit.input,
+            blob_hashes: Vec::new(),
+        });
+    }
+    let tx = TxEnvelope::decode_2718_exact(tx).ok()?;
+    Some(InboxTx {
+        from: tx.recover_signer().ok()?,
+        tx_type,
+        data: tx.input().clone(),
+        blob_hashes: tx.blob_versioned_hashes().unwrap_or_default().to_vec(),
+    })
+}
+
+/// The recipient of an encoded transaction, read without decoding the rest.
+fn recipient(tx: &[u8], tx_type: u8) -> Option<Address> {
+    let mut rest = if tx_type == 0 { tx } else { tx.get(1..)? };
+    let mut fields = rlp::split_list(&mut rest)?.payload;
+    let fields_before = match tx_type {
+        0 => 3,               // nonce, gas price, gas
+        1 => 4,               // chain id, nonce, gas price, gas
+        DEPOSIT_TX_TYPE => 2, // source hash, from
+        _ => 5,               // chain id, nonce, tip, fee cap, gas
+    };
+    for _ in 0..fields_before {
+        rlp::split(&mut fields)?;
+    }
+    rlp::split_fixed::<20>(&mut fields).map(Address::from)
 }

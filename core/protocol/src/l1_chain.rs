@@ -16,7 +16,49 @@ pub struct L1ChainConfig {
 impl L1ChainConfig {
     /// A chain we know by id: Ethereum mainnet, Sepolia, Holesky, Hoodi.
     pub fn known(chain_id: u64) -> Option<Self> {
-        unimplemented!("{chain_id}")
+        // Cancun, Prague, Osaka, BPO1, BPO2
+        let times: [u64; 5] = match chain_id {
+            1 => [
+                1_710_338_135,
+                1_746_612_311,
+                1_764_798_551,
+                1_765_290_071,
+                1_767_747_671,
+            ],
+            11_155_111 => [
+                1_706_655_072,
+                1_741_159_776,
+                1_760_427_360,
+                1_761_017_184,
+                1_761_607_008,
+            ],
+            17_000 => [
+                1_707_305_664,
+                1_740_434_112,
+                1_759_308_480,
+                1_759_800_000,
+                1_760_389_824,
+            ],
+            560_048 => [
+                0,
+                1_742_999_832,
+                1_761_677_592,
+                1_762_365_720,
+                1_762_955_544,
+            ],
+            _ => return None,
+        };
+        let params = [
+            BlobParams::cancun(),
+            BlobParams::prague(),
+            BlobParams::osaka(),
+            BlobParams::bpo1(),
+            BlobParams::bpo2(),
+        ];
+        Some(Self {
+            chain_id,
+            blob_schedule: times.into_iter().zip(params).collect(),
+        })
     }
 
     /// A development chain with every fork up to the one live on mainnet active from time 0.
