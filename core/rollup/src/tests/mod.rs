@@ -1,0 +1,1 @@
+//! Tables of what goes in and what comes out.
