@@ -1,16 +1,20 @@
-//! Executes a block that somebody else built.
+//! Executes a block that somebody else built, and judges it.
 
 use crate::{
-    chain::ChainConfig,
+    block_run::{BlockRun, requests_hash},
+    chain::{ChainConfig, EthFork},
     error::InvalidBlock,
-    receipt::Receipt,
+    header::{expect, validate_header},
+    receipt::{Receipt, block_bloom, receipts_root},
     state::{StateDiff, StateReader},
     transaction::VerifiedTx,
 };
-use alloc::vec::Vec;
+use alloc::{format, string::ToString, vec::Vec};
 use alloy_consensus::Header;
-use alloy_eips::eip4895::Withdrawal;
-use alloy_primitives::Bytes;
+use alloy_eips::{eip2718::Encodable2718, eip4895::Withdrawal};
+use alloy_primitives::{B256, Bytes};
+use alloy_rlp::Encodable;
+use opal_protocol::Fork;
 
 /// What executing a block gave.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,16 +31,151 @@ pub struct Executed {
     pub diff: StateDiff,
 }
 
+/// Largest RLP of an Ethereum block from Osaka on, bytes: 10 MiB less 2 MiB. spec: EIP-7934
+const MAX_BLOCK_RLP_BYTES: usize = 10 * 1024 * 1024 - 2 * 1024 * 1024;
+
 /// Checks the header against its parent, executes the block on the parent's state and checks all
 /// of the header that does not need the state trie. What remains for the caller is
 /// [`header::check_roots`](crate::header::check_roots).
 pub fn execute_block<R: StateReader>(
-    _chain: &ChainConfig,
-    _parent: &Header,
-    _header: &Header,
-    _txs: &[VerifiedTx],
-    _withdrawals: Option<&[Withdrawal]>,
-    _reader: &R,
+    chain: &ChainConfig,
+    parent: &Header,
+    header: &Header,
+    txs: &[VerifiedTx],
+    withdrawals: Option<&[Withdrawal]>,
+    reader: R,
 ) -> Result<Executed, InvalidBlock> {
-    unimplemented!()
+    validate_header(chain, parent, header)?;
+    validate_body(chain, header, txs, withdrawals)?;
+    let mut run = BlockRun::open(chain, parent.timestamp, header.clone(), reader)?;
+    for tx in txs {
+        run.apply_forced(tx)?;
+    }
+    let executed = run.close(withdrawals)?;
+    validate_execution(chain, header, &executed)?;
+    Ok(executed)
+}
+
+/// Root of a block's transactions.
+pub fn transactions_root(txs: &[VerifiedTx]) -> B256 {
+    alloy_trie::root::ordered_trie_root_with_encoder(txs, |tx, out| {
+        out.extend_from_slice(&tx.encoded);
+    })
+}
+
+/// Root of a block's withdrawals on Ethereum.
+pub fn withdrawals_root(withdrawals: &[Withdrawal]) -> B256 {
+    alloy_consensus::proofs::calculate_withdrawals_root(withdrawals)
+}
+
+fn validate_body(
+    chain: &ChainConfig,
+    header: &Header,
+    txs: &[VerifiedTx],
+    withdrawals: Option<&[Withdrawal]>,
+) -> Result<(), InvalidBlock> {
+    expect(
+        "transactionsRoot",
+        header.transactions_root,
+        transactions_root(txs),
+    )?;
+    let fork = chain.eth_fork(header.timestamp);
+    match withdrawals {
+        None if fork >= EthFork::Shanghai => {
+            return Err(InvalidBlock::Body("withdrawals are missing".to_string()));
+        }
+        Some(_) if fork < EthFork::Shanghai => {
+            return Err(InvalidBlock::Body(
+                "withdrawals come before their fork".to_string(),
+            ));
+        }
+        Some(list) if chain.is_optimism() && !list.is_empty() => {
+            return Err(InvalidBlock::Body(
+                "withdrawals must be empty on L2".to_string(),
+            ));
+        }
+        Some(list) if !chain.is_optimism() => {
+            expect(
+                "withdrawalsRoot",
+                header.withdrawals_root,
+                Some(withdrawals_root(list)),
+            )?;
+        }
+        _ => {}
+    }
+    // Of Osaka's rules this one does not hold on L2, whose blocks are bounded by what batches hold.
+    if !chain.is_optimism() && fork >= EthFork::Osaka {
+        let bytes = block_rlp_bytes(header, txs, withdrawals);
+        if bytes > MAX_BLOCK_RLP_BYTES {
+            let problem = format!("its RLP has {bytes} bytes, the limit is {MAX_BLOCK_RLP_BYTES}");
+            return Err(InvalidBlock::Body(problem));
+        }
+    }
+    Ok(())
+}
+
+/// Bytes of the RLP of the whole block.
+fn block_rlp_bytes(
+    header: &Header,
+    txs: &[VerifiedTx],
+    withdrawals: Option<&[Withdrawal]>,
+) -> usize {
+    let list = |payload: usize| payload.saturating_add(alloy_rlp::length_of_length(payload));
+    let txs = txs
+        .iter()
+        .map(|tx| tx.tx.network_len())
+        .fold(0, usize::saturating_add);
+    let withdrawals = withdrawals.map_or(0, |w| {
+        list(
+            w.iter()
+                .map(Encodable::length)
+                .fold(0, usize::saturating_add),
+        )
+    });
+    let ommers = 1;
+    list(
+        header
+            .length()
+            .saturating_add(list(txs))
+            .saturating_add(ommers + withdrawals),
+    )
+}
+
+fn validate_execution(
+    chain: &ChainConfig,
+    header: &Header,
+    executed: &Executed,
+) -> Result<(), InvalidBlock> {
+    expect("gasUsed", header.gas_used, executed.gas_used)?;
+    expect(
+        "receiptsRoot",
+        header.receipts_root,
+        receipts_root(&executed.receipts),
+    )?;
+    expect(
+        "logsBloom",
+        header.logs_bloom,
+        block_bloom(&executed.receipts),
+    )?;
+    let time = header.timestamp;
+    let has_blob_gas = if chain.is_optimism() {
+        chain.is_op_active(Fork::Jovian, time)
+    } else {
+        chain.eth_fork(time) >= EthFork::Cancun
+    };
+    if has_blob_gas {
+        expect(
+            "blobGasUsed",
+            header.blob_gas_used,
+            Some(executed.blob_gas_used),
+        )?;
+    }
+    if !chain.is_optimism() && chain.eth_fork(time) >= EthFork::Prague {
+        expect(
+            "requestsHash",
+            header.requests_hash,
+            Some(requests_hash(&executed.requests)),
+        )?;
+    }
+    Ok(())
 }

@@ -11,15 +11,20 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod base_fee;
+mod block_run;
 pub mod build;
 #[cfg(feature = "rpc")]
 pub mod call;
 pub mod chain;
+mod database;
 pub mod error;
+mod evm;
 pub mod execute;
 pub mod fees;
 pub mod genesis;
 pub mod header;
+mod patches;
 pub mod receipt;
 pub mod state;
 pub mod transaction;

@@ -1,8 +1,8 @@
 //! State: the port it is read through, and how a block changes it.
 
 use alloc::{collections::BTreeMap, string::String};
-use alloy_primitives::{Address, B256, Bytes, U256};
-use opal_trie::{Account, StateUpdate};
+use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
+use opal_trie::{Account, AccountUpdate, StateUpdate};
 
 /// The state could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -70,6 +70,19 @@ pub struct StateDiff {
 impl StateDiff {
     /// The same changes by hashed keys, as the trie and the flat tables take them.
     pub fn hashed(&self) -> StateUpdate {
-        unimplemented!()
+        let update = |(address, change): (&Address, &AccountDiff)| {
+            let storage = change
+                .storage
+                .iter()
+                .map(|(slot, diff)| (keccak256(slot.to_be_bytes::<32>()), diff.value))
+                .collect();
+            let update = AccountUpdate {
+                account: change.account,
+                destroyed: change.destroyed,
+                storage,
+            };
+            (keccak256(address), update)
+        };
+        self.accounts.iter().map(update).collect()
     }
 }

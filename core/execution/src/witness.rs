@@ -1,19 +1,41 @@
-//! State from a witness: trie nodes and code by their hashes.
+//! State from a witness: trie nodes and code by their hashes, nothing trusted but the state root.
 
 use crate::state::{StateError, StateReader};
-use alloc::collections::BTreeMap;
-use alloy_primitives::{Address, B256, Bytes, U256};
-use opal_trie::{Account, Nibbles, NodeReader, ReadError};
+use alloc::{
+    collections::BTreeMap,
+    format,
+    string::{String, ToString},
+};
+use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
+use opal_trie::{Account, Nibbles, NodeReader, ReadError, StateTrie};
 
 /// All that executing one block touches, by hash.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Witness {
-    /// State root of the parent block.
-    pub state_root: B256,
-    /// Trie nodes and code by Keccak hash.
-    pub preimages: BTreeMap<B256, Bytes>,
-    /// Hashes of ancestors by height.
-    pub block_hashes: BTreeMap<u64, B256>,
+    preimages: BTreeMap<B256, Bytes>,
+    block_hashes: BTreeMap<u64, B256>,
+    trie: StateTrie,
+}
+
+impl Witness {
+    /// A witness of the state with `state_root`: trie nodes and code by Keccak hash, and hashes of
+    /// ancestors by height.
+    pub fn new(
+        state_root: B256,
+        preimages: BTreeMap<B256, Bytes>,
+        block_hashes: BTreeMap<u64, B256>,
+    ) -> Self {
+        Self {
+            preimages,
+            block_hashes,
+            trie: StateTrie::new(state_root),
+        }
+    }
+
+    /// The state trie of the witness; pass the witness itself as its reader.
+    pub const fn trie(&self) -> &StateTrie {
+        &self.trie
+    }
 }
 
 impl NodeReader for Witness {
@@ -28,16 +50,36 @@ impl NodeReader for Witness {
 }
 
 impl StateReader for Witness {
-    fn account(&self, _address: Address) -> Result<Option<Account>, StateError> {
-        unimplemented!()
+    fn account(&self, address: Address) -> Result<Option<Account>, StateError> {
+        let found = self.trie.account(self, keccak256(address));
+        Ok(found
+            .map_err(|error| StateError(error.to_string()))?
+            .map(|(account, _)| account))
     }
-    fn storage(&self, _address: Address, _slot: U256) -> Result<U256, StateError> {
-        unimplemented!()
+
+    fn storage(&self, address: Address, slot: U256) -> Result<U256, StateError> {
+        let slot = keccak256(slot.to_be_bytes::<32>());
+        let value = self.trie.storage(self, keccak256(address), slot);
+        value.map_err(|error| StateError(error.to_string()))
     }
-    fn code(&self, _hash: B256) -> Result<Bytes, StateError> {
-        unimplemented!()
+
+    fn code(&self, hash: B256) -> Result<Bytes, StateError> {
+        let code = self.preimages.get(&hash).cloned();
+        let code = code.ok_or_else(|| StateError(format!("code {hash} is not in the witness")))?;
+        if keccak256(&code) == hash {
+            Ok(code)
+        } else {
+            Err(StateError(format!(
+                "code {hash} in the witness has another hash"
+            )))
+        }
     }
-    fn block_hash(&self, _number: u64) -> Result<B256, StateError> {
-        unimplemented!()
+
+    fn block_hash(&self, number: u64) -> Result<B256, StateError> {
+        let hash = self.block_hashes.get(&number).copied();
+        hash.ok_or_else(|| {
+            let problem = format!("the hash of block {number} is not in the witness");
+            StateError(String::from(problem))
+        })
     }
 }

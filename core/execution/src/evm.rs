@@ -1,0 +1,380 @@
+//! The EVM of either kind of chain, with the corrections that live networks need.
+//!
+//! In: a chain, a block's environment and a state. Out: transaction outcomes, not yet committed.
+//! All knowledge about revm's shortcomings is here and in [`crate::patches`].
+
+use crate::{
+    chain::{BlobParams, ChainConfig, ChainKind, EthFork},
+    database::{BlockState, Db, state_diff},
+    patches,
+    state::{StateDiff, StateError, StateReader},
+    transaction::{Transaction, VerifiedTx},
+};
+use alloc::{
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
+use alloy_consensus::Header;
+use alloy_evm::{
+    Evm, EvmEnv, EvmFactory, FromRecoveredTx, FromTxWithEncoded, InvalidTxError,
+    eth::{EthEvm, EthEvmFactory},
+    precompiles::PrecompilesMap,
+};
+use alloy_op_evm::{OpEvm, OpEvmFactory, OpTx};
+use alloy_primitives::{Address, B256, Bytes, Log, U256};
+use op_revm::OpSpecId;
+use opal_protocol::Fork;
+use revm::{
+    DatabaseCommit,
+    context::{
+        BlockEnv, CfgEnv, TxEnv,
+        result::{EVMError, ExecutionResult, InvalidTransaction, Output},
+    },
+    context_interface::block::BlobExcessGasAndPrice,
+    database::{
+        DatabaseCommitExt, State, bal::EvmDatabaseError, states::bundle_state::BundleRetention,
+    },
+    inspector::NoOpInspector,
+    primitives::hardfork::SpecId,
+    state::EvmState,
+};
+
+/// Address that system calls come from. spec: EIP-4788, EIP-2935
+const SYSTEM_ADDRESS: Address = alloy_eips::eip4788::SYSTEM_ADDRESS;
+
+/// An EVM on the state of one block.
+pub(crate) enum Machine<R: StateReader> {
+    Op(OpEvm<BlockState<R>, NoOpInspector, PrecompilesMap>),
+    Eth(EthEvm<BlockState<R>, NoOpInspector, PrecompilesMap>),
+}
+
+/// What a transaction or call did, before it is committed.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) success: bool,
+    pub(crate) gas_used: u64,
+    pub(crate) logs: Vec<Log>,
+    pub(crate) output: Bytes,
+    pub(crate) created: Option<Address>,
+    /// Why it stopped when it neither returned nor reverted.
+    pub(crate) halt: Option<String>,
+    pub(crate) out_of_gas: bool,
+    pub(crate) state: EvmState,
+}
+
+/// Why a transaction has no outcome.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum TxError {
+    NonceTooHigh { tx: u64, state: u64 },
+    Invalid(String),
+    State(StateError),
+}
+
+/// revm's name of the OP rules at `time`. Our own table: the crate's prefers forks by another order.
+pub(crate) fn op_spec(forks: &opal_protocol::ForkTimes, time: u64) -> OpSpecId {
+    match forks.newest_at(time) {
+        Fork::Bedrock => OpSpecId::BEDROCK,
+        Fork::Regolith => OpSpecId::REGOLITH,
+        Fork::Canyon | Fork::Delta => OpSpecId::CANYON,
+        Fork::Ecotone => OpSpecId::ECOTONE,
+        Fork::Fjord => OpSpecId::FJORD,
+        Fork::Granite => OpSpecId::GRANITE,
+        Fork::Holocene => OpSpecId::HOLOCENE,
+        Fork::Isthmus => OpSpecId::ISTHMUS,
+        Fork::Jovian => OpSpecId::JOVIAN,
+        Fork::Karst => OpSpecId::KARST,
+    }
+}
+
+const fn eth_spec(fork: EthFork) -> SpecId {
+    match fork {
+        EthFork::Paris => SpecId::MERGE,
+        EthFork::Shanghai => SpecId::SHANGHAI,
+        EthFork::Cancun => SpecId::CANCUN,
+        EthFork::Prague => SpecId::PRAGUE,
+        EthFork::Osaka => SpecId::OSAKA,
+    }
+}
+
+/// The environment of the block with `header`. Reads only what is known before execution.
+pub(crate) fn block_env(chain: &ChainConfig, header: &Header) -> BlockEnv {
+    let blob = match (&chain.kind, chain.blob_params(header.timestamp)) {
+        // There are no blobs on L2: the fee opcode answers 1. spec: ecotone exec-engine.md
+        (ChainKind::Optimism(_), _) => (chain.eth_fork(header.timestamp) >= EthFork::Cancun)
+            .then_some(BlobExcessGasAndPrice {
+                excess_blob_gas: 0,
+                blob_gasprice: 1,
+            }),
+        (ChainKind::Ethereum(_), params) => header.excess_blob_gas.zip(params).map(
+            |(excess_blob_gas, params): (u64, BlobParams)| BlobExcessGasAndPrice {
+                excess_blob_gas,
+                blob_gasprice: params.calc_blob_fee(excess_blob_gas),
+            },
+        ),
+    };
+    BlockEnv {
+        number: U256::from(header.number),
+        beneficiary: header.beneficiary,
+        timestamp: U256::from(header.timestamp),
+        gas_limit: header.gas_limit,
+        basefee: header.base_fee_per_gas.unwrap_or_default(),
+        difficulty: U256::ZERO,
+        prevrandao: Some(header.mix_hash),
+        blob_excess_gas_and_price: blob,
+        slot_num: 0,
+    }
+}
+
+impl<R: StateReader> Machine<R> {
+    /// An EVM for the block with `header` on the state behind `reader`.
+    pub(crate) fn new(chain: &ChainConfig, header: &Header, reader: R) -> Self {
+        Self::with_env(
+            chain,
+            header.timestamp,
+            block_env(chain, header),
+            reader,
+            |_| (),
+        )
+    }
+
+    /// An EVM with a given environment; `tweak` relaxes the checks that calls do not need.
+    pub(crate) fn with_env(
+        chain: &ChainConfig,
+        time: u64,
+        block: BlockEnv,
+        reader: R,
+        tweak: impl FnOnce(&mut dyn CallChecks),
+    ) -> Self {
+        let state = State::builder()
+            .with_database(Db(reader))
+            .with_bundle_update()
+            .build();
+        match &chain.kind {
+            ChainKind::Optimism(rules) => {
+                let spec = op_spec(&rules.forks, time);
+                let mut cfg = CfgEnv::new_with_spec(spec).with_chain_id(chain.chain_id);
+                tweak(&mut cfg);
+                let mut evm =
+                    OpEvmFactory::<OpTx>::default().create_evm(state, EvmEnv::new(cfg, block));
+                patches::limit_precompiles(spec, evm.precompiles_mut());
+                Self::Op(evm)
+            }
+            ChainKind::Ethereum(_) => {
+                let spec = eth_spec(chain.eth_fork(time));
+                let mut cfg = CfgEnv::new_with_spec(spec).with_chain_id(chain.chain_id);
+                if let Some(params) = chain.blob_params(time) {
+                    cfg.set_max_blobs_per_tx(params.max_blobs_per_tx);
+                }
+                tweak(&mut cfg);
+                Self::Eth(EthEvmFactory::default().create_evm(state, EvmEnv::new(cfg, block)))
+            }
+        }
+    }
+
+    pub(crate) fn state(&mut self) -> &mut BlockState<R> {
+        match self {
+            Self::Op(evm) => evm.db_mut(),
+            Self::Eth(evm) => evm.db_mut(),
+        }
+    }
+
+    /// Executes a transaction of a block. Changes nothing until [`commit`](Self::commit).
+    pub(crate) fn transact(&mut self, tx: &VerifiedTx) -> Result<Outcome, TxError> {
+        match self {
+            Self::Op(evm) => {
+                let env = op_tx_env(tx)?;
+                patches::transact_op(evm, env, tx.tx.is_deposit())
+            }
+            Self::Eth(evm) => outcome(evm.transact_raw(eth_tx_env(tx)?)),
+        }
+    }
+
+    /// Executes a call that is described by its environment.
+    #[cfg(feature = "rpc")]
+    pub(crate) fn transact_env(&mut self, env: TxEnv, encoded: Bytes) -> Result<Outcome, TxError> {
+        match self {
+            Self::Op(evm) => {
+                let deposit = op_revm::transaction::deposit::DepositTransactionParts::default();
+                let tx = op_revm::OpTransaction {
+                    base: env,
+                    enveloped_tx: Some(encoded),
+                    deposit,
+                };
+                outcome(evm.transact_raw(OpTx(tx)))
+            }
+            Self::Eth(evm) => outcome(evm.transact_raw(env)),
+        }
+    }
+
+    /// Calls a contract as the system: no fees, no nonce, gas not counted.
+    pub(crate) fn system_call(
+        &mut self,
+        contract: Address,
+        data: Bytes,
+    ) -> Result<Outcome, TxError> {
+        match self {
+            Self::Op(evm) => outcome(evm.transact_system_call(SYSTEM_ADDRESS, contract, data)),
+            Self::Eth(evm) => outcome(evm.transact_system_call(SYSTEM_ADDRESS, contract, data)),
+        }
+    }
+
+    pub(crate) fn commit(&mut self, state: EvmState) {
+        self.state().commit(state);
+    }
+
+    /// Adds to balances, as withdrawals do.
+    pub(crate) fn credit(
+        &mut self,
+        amounts: impl IntoIterator<Item = (Address, u128)>,
+    ) -> Result<(), StateError> {
+        self.state()
+            .increment_balances(amounts)
+            .map_err(database_error)
+    }
+
+    /// The account's nonce right now.
+    pub(crate) fn nonce(&mut self, address: Address) -> Result<u64, StateError> {
+        let account = revm::Database::basic(self.state(), address).map_err(database_error)?;
+        Ok(account.map_or(0, |account| account.nonce))
+    }
+
+    /// All committed changes.
+    pub(crate) fn into_diff(mut self) -> StateDiff {
+        let state = self.state();
+        state.merge_transitions(BundleRetention::PlainState);
+        state_diff(state.take_bundle())
+    }
+}
+
+/// The checks that calls switch off.
+pub(crate) trait CallChecks {
+    /// Accept any nonce and any sender, and a gas price below the base fee.
+    #[cfg(feature = "rpc")]
+    fn relax(&mut self);
+}
+
+impl<S> CallChecks for CfgEnv<S> {
+    #[cfg(feature = "rpc")]
+    fn relax(&mut self) {
+        self.disable_nonce_check = true;
+        self.disable_eip3607 = true;
+        self.disable_base_fee = true;
+        self.tx_gas_limit_cap = Some(u64::MAX);
+    }
+}
+
+/// revm's form of a transaction on L2.
+pub(crate) fn op_tx_env(tx: &VerifiedTx) -> Result<OpTx, TxError> {
+    let (sender, encoded) = (tx.sender, tx.encoded.clone());
+    Ok(match &tx.tx {
+        Transaction::Legacy(t) => OpTx::from_encoded_tx(t, sender, encoded),
+        Transaction::Eip2930(t) => OpTx::from_encoded_tx(t, sender, encoded),
+        Transaction::Eip1559(t) => OpTx::from_encoded_tx(t, sender, encoded),
+        Transaction::Eip7702(t) => OpTx::from_encoded_tx(t, sender, encoded),
+        Transaction::Deposit(t) => OpTx::from_encoded_tx(t.inner(), sender, encoded),
+        // spec: ecotone/exec-engine.md, blob transactions are disabled
+        Transaction::Eip4844(_) => {
+            return Err(TxError::Invalid(
+                "blob transactions do not exist on L2".to_string(),
+            ));
+        }
+    })
+}
+
+/// revm's form of a transaction on Ethereum.
+fn eth_tx_env(tx: &VerifiedTx) -> Result<TxEnv, TxError> {
+    let sender = tx.sender;
+    Ok(match &tx.tx {
+        Transaction::Legacy(t) => TxEnv::from_recovered_tx(t, sender),
+        Transaction::Eip2930(t) => TxEnv::from_recovered_tx(t, sender),
+        Transaction::Eip1559(t) => TxEnv::from_recovered_tx(t, sender),
+        Transaction::Eip4844(t) => TxEnv::from_recovered_tx(t, sender),
+        Transaction::Eip7702(t) => TxEnv::from_recovered_tx(t, sender),
+        Transaction::Deposit(_) => {
+            return Err(TxError::Invalid(
+                "deposits do not exist on Ethereum".to_string(),
+            ));
+        }
+    })
+}
+
+type Raw<H, E> = Result<
+    revm::context::result::ExecResultAndState<ExecutionResult<H>, EvmState>,
+    EVMError<EvmDatabaseError<StateError>, E>,
+>;
+
+/// Our form of what revm answers.
+pub(crate) fn outcome<H: core::fmt::Debug, E: InvalidTxError>(
+    raw: Raw<H, E>,
+) -> Result<Outcome, TxError> {
+    let raw = raw.map_err(|error| match error {
+        EVMError::Transaction(error) => match error.as_invalid_tx_err() {
+            Some(InvalidTransaction::NonceTooHigh { tx, state }) => TxError::NonceTooHigh {
+                tx: *tx,
+                state: *state,
+            },
+            _ => TxError::Invalid(error.to_string()),
+        },
+        EVMError::Header(error) => TxError::Invalid(error.to_string()),
+        EVMError::Database(error) => TxError::State(database_error(error)),
+        EVMError::Custom(problem) => TxError::State(StateError(problem)),
+        EVMError::CustomAny(problem) => TxError::State(StateError(format!("{problem:?}"))),
+    })?;
+    let gas_used = raw.result.tx_gas_used();
+    let state = raw.state;
+    Ok(match raw.result {
+        ExecutionResult::Success { logs, output, .. } => {
+            let (output, created) = match output {
+                Output::Call(data) => (data, None),
+                Output::Create(data, address) => (data, address),
+            };
+            let (halt, out_of_gas) = (None, false);
+            Outcome {
+                success: true,
+                gas_used,
+                logs,
+                output,
+                created,
+                halt,
+                out_of_gas,
+                state,
+            }
+        }
+        ExecutionResult::Revert { output, .. } => Outcome {
+            success: false,
+            gas_used,
+            logs: Vec::new(),
+            output,
+            created: None,
+            halt: None,
+            out_of_gas: false,
+            state,
+        },
+        ExecutionResult::Halt { reason, .. } => {
+            let reason = format!("{reason:?}");
+            Outcome {
+                success: false,
+                gas_used,
+                logs: Vec::new(),
+                output: Bytes::new(),
+                created: None,
+                out_of_gas: reason.contains("OutOfGas"),
+                halt: Some(reason),
+                state,
+            }
+        }
+    })
+}
+
+pub(crate) fn database_error(error: EvmDatabaseError<StateError>) -> StateError {
+    match error {
+        EvmDatabaseError::Database(error) => error,
+        EvmDatabaseError::Bal(error) => StateError(format!("{error:?}")),
+    }
+}
+
+/// The hash that a system contract is told about the parent block.
+pub(crate) fn word(hash: B256) -> Bytes {
+    Bytes::copy_from_slice(hash.as_slice())
+}
