@@ -35,7 +35,7 @@ pub struct BatcherConfig {
     /// Most bytes of calldata in one transaction (`max-l1-tx-size-bytes`).
     pub max_l1_tx_size_bytes: usize,
     /// Most blocks in one span batch; 0 is no limit (`max-blocks-per-span-batch`).
-    pub max_blocks_per_span_batch: usize,
+    pub max_blocks_per_span_batch: u64,
     /// Whether blocks travel in span batches (`batch-type` 1) or one by one (0).
     pub span_batches: bool,
     /// How channels are compressed (`compression-algo`).

@@ -1,0 +1,57 @@
+//! An L2 block as the batcher needs it.
+
+use alloc::vec::Vec;
+use alloy_primitives::Bytes;
+use opal_protocol::{L2Ref, SingularBatch};
+
+/// Type byte of deposits, which derivation takes from L1 itself.
+const DEPOSIT_TX_TYPE: u8 = 0x7e;
+
+/// An L2 block without its deposits.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Block {
+    l2: L2Ref,
+    transactions: Vec<Bytes>,
+    bytes: usize,
+}
+
+impl Block {
+    /// From all transactions of the block, encoded, deposits included.
+    pub fn new(l2: L2Ref, transactions: impl IntoIterator<Item = Bytes>) -> Self {
+        let transactions: Vec<Bytes> = transactions
+            .into_iter()
+            .filter(|tx| tx.first() != Some(&DEPOSIT_TX_TYPE))
+            .collect();
+        let bytes = transactions.iter().map(|tx| tx.len()).sum();
+        Self {
+            l2,
+            transactions,
+            bytes,
+        }
+    }
+
+    /// Its place in the chain.
+    pub const fn l2(&self) -> &L2Ref {
+        &self.l2
+    }
+
+    /// Its transactions without the deposits.
+    pub fn transactions(&self) -> &[Bytes] {
+        &self.transactions
+    }
+
+    /// Bytes of its transactions.
+    pub const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(crate) fn to_batch(&self) -> SingularBatch {
+        SingularBatch {
+            parent_hash: self.l2.parent_hash,
+            epoch_num: self.l2.l1_origin.number,
+            epoch_hash: self.l2.l1_origin.hash,
+            timestamp: self.l2.time,
+            transactions: self.transactions.clone(),
+        }
+    }
+}

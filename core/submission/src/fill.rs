@@ -1,0 +1,150 @@
+//! Filling channels: which blocks go together, in which form, and when it is enough.
+
+use crate::{
+    builder::{Added, Form, OpenChannel, Verdict},
+    channel::{Channel, TxId},
+    config::{BatchForm, MAX_UNSENT_CHANNELS},
+    submission::{CloseReason, Submission, Trace},
+};
+use alloc::vec::Vec;
+use alloy_primitives::keccak256;
+use opal_protocol::{ChannelId, Compression, Fork, L2Ref};
+
+impl Submission {
+    /// Fills and closes channels as far as blocks and limits allow.
+    pub(crate) fn fill(&mut self) {
+        loop {
+            if self.channels.iter().filter(|c| c.has_unsent()).count() >= MAX_UNSENT_CHANNELS {
+                return;
+            }
+            while let Some(block) = self.blocks.get(self.cursor) {
+                let form = self.form(block.l2());
+                let opened = OpenChannel::new(
+                    form,
+                    block.l2().number,
+                    self.close_at_l1(block.l2()),
+                    self.context,
+                );
+                let open = self.open.get_or_insert(opened);
+                if open.push(block, &self.config) == Added::CloseFirst {
+                    self.close(CloseReason::Unfit);
+                    break;
+                }
+                self.cursor += 1;
+                if open.seems_full(self.config.target_bytes(), self.ratio) && self.try_close_full()
+                {
+                    break;
+                }
+            }
+            if self.cursor < self.blocks.len() {
+                continue;
+            }
+            let is_due = |open: &OpenChannel| open.close_at_l1.is_some_and(|at| self.l1_head >= at);
+            match &self.open {
+                Some(open) if is_due(open) => self.close(CloseReason::Deadline),
+                Some(_) if self.is_flushing => self.close(CloseReason::Flushed),
+                _ => {}
+            }
+            self.is_flushing = false;
+            return;
+        }
+    }
+
+    /// How blocks can be written now. spec: protocol/fjord/derivation.md#brotli-channel-compression,
+    /// protocol/delta/span-batches.md#span-batch-processing
+    fn form(&self, first: &L2Ref) -> Form {
+        let drift = self.rollup.max_sequencer_drift_at(first.time);
+        // The origin's time is not known here; it is at most this much older than the block's.
+        let is_delta = self
+            .rollup
+            .is_active(Fork::Delta, first.time.saturating_sub(drift))
+            || self
+                .rollup
+                .is_active(Fork::Delta, self.rollup.genesis.l2_time);
+        let is_fjord = self.rollup.is_active(Fork::Fjord, self.l1_time);
+        Form {
+            batch: if is_delta {
+                self.config.batch
+            } else {
+                BatchForm::Singular
+            },
+            compression: if is_fjord {
+                self.config.compression
+            } else {
+                Compression::Zlib
+            },
+        }
+    }
+
+    /// The L1 block at which a channel that starts with `first` must be closed.
+    fn close_at_l1(&self, first: &L2Ref) -> Option<u64> {
+        let duration = self.config.max_channel_duration;
+        let by_duration = (duration > 0).then(|| self.l1_head.saturating_add(duration));
+        let by_window = first
+            .l1_origin
+            .number
+            .saturating_add(self.rollup.seq_window_size)
+            .saturating_sub(self.config.sub_safety_margin);
+        Some(by_duration.map_or(by_window, |at| at.min(by_window)))
+    }
+
+    /// Compresses the open channel and closes it if it is full. Blocks that do not fit any more
+    /// are taken out.
+    fn try_close_full(&mut self) -> bool {
+        let target = self.config.target_bytes();
+        let mut is_last = false;
+        while let Some(open) = &mut self.open {
+            let measured = open.measure(target, is_last, &self.config);
+            self.ratio = self.ratio.learn(measured.ratio);
+            match measured.verdict {
+                Verdict::Room => return false,
+                Verdict::Full => {
+                    self.finish(measured.data, CloseReason::Full);
+                    return true;
+                }
+                Verdict::TooMuch { keep } => {
+                    let start = self.cursor - open.count;
+                    let shrunk = open.shrunk(keep, self.blocks.range(start..), &self.config);
+                    self.cursor = start + shrunk.count;
+                    *open = shrunk;
+                    is_last = true;
+                }
+            }
+        }
+        false
+    }
+
+    fn close(&mut self, reason: CloseReason) {
+        if let Some(open) = &mut self.open {
+            let data = open.compress(&self.config);
+            self.finish(data, reason);
+        }
+    }
+
+    /// Turns the open channel, compressed into `data`, into a closed one.
+    fn finish(&mut self, data: Vec<u8>, reason: CloseReason) {
+        let Some(open) = self.open.take() else { return };
+        let blocks = (open.first, open.last());
+        let bytes = data.len();
+        let id = self.fresh_channel_id();
+        let channel = Channel::new(id, blocks, data, TxId(self.next_tx_id), &self.config);
+        self.next_tx_id = self.next_tx_id.wrapping_add(channel.tx_count());
+        self.channels.push_back(channel);
+        let raw_bytes = open.raw_bytes();
+        self.note(Trace::ChannelClosed {
+            id,
+            blocks,
+            raw_bytes,
+            bytes,
+            reason,
+        });
+    }
+
+    fn fresh_channel_id(&mut self) -> ChannelId {
+        let mut preimage = [0; 40];
+        preimage[..32].copy_from_slice(self.seed.as_slice());
+        preimage[32..].copy_from_slice(&self.next_channel.to_be_bytes());
+        self.next_channel = self.next_channel.wrapping_add(1);
+        ChannelId::from_slice(&keccak256(preimage)[..16])
+    }
+}
