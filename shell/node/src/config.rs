@@ -1,6 +1,7 @@
 //! What a rollup node must be told before it starts.
 
 use opal_protocol::{L1ChainConfig, RollupConfig, upgrades::Upgrades};
+use opal_rollup::SequencerOptions;
 use std::{net::SocketAddr, time::Duration};
 
 /// What the node does besides deriving the chain from L1.
@@ -17,6 +18,23 @@ pub enum NodeMode {
         /// Pause building while the safe head is this many L2 blocks behind; 0 means never.
         max_safe_lag: u64,
     },
+}
+
+impl NodeMode {
+    pub(crate) const fn sequencer(self) -> Option<SequencerOptions> {
+        match self {
+            Self::Verifier => None,
+            Self::Sequencer {
+                stopped,
+                l1_confs,
+                max_safe_lag,
+            } => Some(SequencerOptions {
+                stopped,
+                l1_confs,
+                max_safe_lag,
+            }),
+        }
+    }
 }
 
 /// The configuration of a rollup node.

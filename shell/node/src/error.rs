@@ -15,18 +15,6 @@ pub enum NodeError {
     /// L1 does not answer, or follows another chain than the rollup configuration names.
     #[error("L1: {0}")]
     L1(#[from] L1Error),
-    /// L1 has another block where the rollup starts.
-    #[error(
-        "L1 block {number} is {found}, but the rollup configuration starts from {expected}; this L1 and this rollup.json do not belong together"
-    )]
-    WrongL1Genesis {
-        /// Height of the block.
-        number: u64,
-        /// Hash in the rollup configuration.
-        expected: B256,
-        /// Hash that L1 reports, or `none`.
-        found: String,
-    },
     /// The engine does not answer.
     #[error("the L2 engine did not answer in {seconds} s: {source}")]
     EngineUnreachable {
