@@ -769,13 +769,20 @@ fn run_world(seed: u64) {
             submission.on_confirmed(tx.id, l1_id(0, number));
         }
         let mut derivation = Derivation::new(&rollup, &blocks);
-        for (number, txs) in l1.iter().enumerate() {
+        // The node reads L1 a few blocks late, so that a reorg can take what it never read.
+        let read = number.saturating_sub(if is_rough { random.below(5) } else { 0 });
+        for (number, txs) in l1.iter().enumerate().take(read as usize + 1) {
             txs.iter()
                 .for_each(|tx| derivation.read_tx(number as u64, tx));
         }
         submission.on_l1_head(number, number * L1_BLOCK_TIME);
-        submission.on_status(&status(number, &derivation.safe, &head_l2));
-        for number in submission.wants(head_l2.number).into_iter().flatten() {
+        let node = RollupStatus {
+            head_l1: l1_id(0, number),
+            ..status(read, &derivation.safe, &head_l2)
+        };
+        let is_behind = submission.on_status(&node) == Verdict::CatchingUp;
+        let wanted = submission.wants(head_l2.number).filter(|_| !is_behind);
+        for number in wanted.into_iter().flatten() {
             submission
                 .push_block(blocks[number as usize - 1].clone())
                 .unwrap();
