@@ -153,6 +153,10 @@ impl L1Source {
     /// The canonical block at height `number`; `None` if L1 is not there yet. Starts fetching the
     /// blocks after it.
     pub async fn block_by_number(&self, number: u64) -> Result<Option<Arc<L1Block>>, L1Error> {
+        if self.memory().head().is_none() {
+            // Without a head nothing is fetched ahead; what goes wrong here, goes wrong below.
+            let _ = self.heads().await;
+        }
         let coming = self.memory().take_ahead(number);
         let ahead = match coming {
             Some(coming) => coming.await.ok().flatten(),

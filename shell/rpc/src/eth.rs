@@ -4,7 +4,7 @@
 //! concurrency ([`EthOptions`]). What comes back is the server's claim: verify hashes where it
 //! matters.
 
-use crate::{error::RpcError, jsonrpc::JsonRpc, jwt::JwtSecret, retry::RetryPolicy};
+use crate::{error::RpcError, jsonrpc::JsonRpc, jwt::JwtSecret, op_tx::OpTx, retry::RetryPolicy};
 use alloy_consensus::{Header, TxEnvelope};
 use alloy_eips::{BlockId, BlockNumberOrTag};
 use alloy_primitives::{Address, B256, Bytes, U64, U128, U256, hex};
@@ -185,7 +185,7 @@ impl EthClient {
         self.quantity("eth_blockNumber").await
     }
 
-    /// A block with full transactions of type `T`: [`TxEnvelope`] or [`OpTxEnvelope`].
+    /// A block with full transactions, each read as a `T`.
     pub async fn block<T: DeserializeOwned>(
         &self,
         id: impl Into<BlockId>,
@@ -206,7 +206,12 @@ impl EthClient {
         &self,
         id: impl Into<BlockId>,
     ) -> Result<Option<RpcBlock<OpTxEnvelope>>, RpcError> {
-        self.block(id).await
+        let block = self.block::<OpTx>(id).await?;
+        Ok(block.map(|block| RpcBlock {
+            hash: block.hash,
+            header: block.header,
+            transactions: block.transactions.into_iter().map(|tx| tx.0).collect(),
+        }))
     }
 
     /// A header with the hashes of the block's transactions.

@@ -17,6 +17,7 @@ mod http;
 pub mod http_engine;
 mod jsonrpc;
 pub mod jwt;
+mod op_tx;
 pub mod retry;
 pub mod rollup;
 
