@@ -54,11 +54,17 @@ pub(crate) enum Machine<R: StateReader> {
 pub(crate) struct Outcome {
     pub(crate) success: bool,
     pub(crate) gas_used: u64,
+    /// Gas used before refunds.
+    #[cfg_attr(not(feature = "rpc"), allow(dead_code))]
+    pub(crate) gas_spent: u64,
     pub(crate) logs: Vec<Log>,
     pub(crate) output: Bytes,
+    #[cfg_attr(not(feature = "rpc"), allow(dead_code))]
     pub(crate) created: Option<Address>,
     /// Why it stopped when it neither returned nor reverted.
+    #[cfg_attr(not(feature = "rpc"), allow(dead_code))]
     pub(crate) halt: Option<String>,
+    #[cfg_attr(not(feature = "rpc"), allow(dead_code))]
     pub(crate) out_of_gas: bool,
     pub(crate) state: EvmState,
 }
@@ -249,17 +255,19 @@ impl<R: StateReader> Machine<R> {
 
 /// The checks that calls switch off.
 pub(crate) trait CallChecks {
-    /// Accept any nonce and any sender, and a gas price below the base fee.
+    /// Accept any nonce, any sender and any gas limit; with `free`, charge no fees at all.
     #[cfg(feature = "rpc")]
-    fn relax(&mut self);
+    fn relax(&mut self, free: bool);
 }
 
 impl<S> CallChecks for CfgEnv<S> {
     #[cfg(feature = "rpc")]
-    fn relax(&mut self) {
+    fn relax(&mut self, free: bool) {
         self.disable_nonce_check = true;
         self.disable_eip3607 = true;
-        self.disable_base_fee = true;
+        self.disable_block_gas_limit = true;
+        self.disable_base_fee = free;
+        self.disable_fee_charge = free;
         self.tx_gas_limit_cap = Some(u64::MAX);
     }
 }
@@ -321,50 +329,37 @@ pub(crate) fn outcome<H: core::fmt::Debug, E: InvalidTxError>(
         EVMError::Custom(problem) => TxError::State(StateError(problem)),
         EVMError::CustomAny(problem) => TxError::State(StateError(format!("{problem:?}"))),
     })?;
-    let gas_used = raw.result.tx_gas_used();
-    let state = raw.state;
-    Ok(match raw.result {
+    let gas = raw.result.gas();
+    let mut outcome = Outcome {
+        success: raw.result.is_success(),
+        gas_used: gas.tx_gas_used(),
+        gas_spent: gas.total_gas_spent(),
+        logs: Vec::new(),
+        output: Bytes::new(),
+        created: None,
+        halt: None,
+        out_of_gas: false,
+        state: raw.state,
+    };
+    match raw.result {
         ExecutionResult::Success { logs, output, .. } => {
-            let (output, created) = match output {
-                Output::Call(data) => (data, None),
-                Output::Create(data, address) => (data, address),
-            };
-            let (halt, out_of_gas) = (None, false);
-            Outcome {
-                success: true,
-                gas_used,
-                logs,
-                output,
-                created,
-                halt,
-                out_of_gas,
-                state,
+            outcome.logs = logs;
+            match output {
+                Output::Call(data) => outcome.output = data,
+                Output::Create(data, address) => {
+                    outcome.output = data;
+                    outcome.created = address;
+                }
             }
         }
-        ExecutionResult::Revert { output, .. } => Outcome {
-            success: false,
-            gas_used,
-            logs: Vec::new(),
-            output,
-            created: None,
-            halt: None,
-            out_of_gas: false,
-            state,
-        },
+        ExecutionResult::Revert { output, .. } => outcome.output = output,
         ExecutionResult::Halt { reason, .. } => {
             let reason = format!("{reason:?}");
-            Outcome {
-                success: false,
-                gas_used,
-                logs: Vec::new(),
-                output: Bytes::new(),
-                created: None,
-                out_of_gas: reason.contains("OutOfGas"),
-                halt: Some(reason),
-                state,
-            }
+            outcome.out_of_gas = reason.contains("OutOfGas");
+            outcome.halt = Some(reason);
         }
-    })
+    }
+    Ok(outcome)
 }
 
 pub(crate) fn database_error(error: EvmDatabaseError<StateError>) -> StateError {
