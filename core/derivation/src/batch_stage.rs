@@ -8,20 +8,14 @@
 
 use crate::{
     channel_stage::CompleteChannel,
-    checks::{
-        SpanDropReason, SpanPlace, SpanVerdict, Surroundings, Verdict, check_overlap,
-        check_singular, check_span_parent, place_span,
-    },
-    limits::OVERLAP_BLOCKS_MAX,
+    checks::{SpanDropReason, SpanVerdict, Surroundings, Verdict, check_singular},
+    open_span::{OpenSpan, SpanItem, first_timestamp},
     step::{L2BlockInput, PushError, ResetReason},
     trace::{ChannelDropped, Trace, TraceLog},
     window::EpochWindow,
 };
 use alloc::vec::Vec;
-use alloy_primitives::B256;
-use opal_protocol::{
-    Batch, BatchReader, ChannelId, ChannelRules, SingularBatch, SpanBatch, SpanContext,
-};
+use opal_protocol::{Batch, BatchReader, ChannelId, ChannelRules, SingularBatch, SpanContext};
 
 /// The batch stage, by era.
 #[derive(Clone, Debug)]
@@ -108,25 +102,6 @@ pub(crate) struct StrictBatches {
     span: Option<OpenSpan>,
 }
 
-/// A span batch that is being turned into blocks.
-#[derive(Clone, Debug)]
-struct OpenSpan {
-    batch: SpanBatch,
-    phase: SpanPhase,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum SpanPhase {
-    /// Safe blocks from `next` on are still to be compared; the span builds on `parent`.
-    Overlap {
-        parent: u64,
-        next: u64,
-        previous_hash: Option<B256>,
-    },
-    /// Blocks from index `next` on are still to be handed out.
-    Streaming { next: usize },
-}
-
 impl StrictBatches {
     fn open(
         &mut self,
@@ -135,22 +110,19 @@ impl StrictBatches {
         context: SpanContext,
         trace: &mut TraceLog,
     ) {
-        let CompleteChannel { id, data } = channel;
+        let CompleteChannel { id: channel, data } = channel;
         match BatchReader::open(&data, rules, context) {
             Ok(reader) => {
                 let compressed_bytes = data.len() as u64;
                 trace.push(Trace::ChannelDecoded {
-                    channel: id,
+                    channel,
                     compressed_bytes,
                 });
-                self.channel = Some((id, reader));
+                self.channel = Some((channel, reader));
             }
             Err(_) => {
                 let reason = ChannelDropped::Undecodable;
-                trace.push(Trace::ChannelDropped {
-                    channel: id,
-                    reason,
-                });
+                trace.push(Trace::ChannelDropped { channel, reason });
             }
         }
     }
@@ -162,40 +134,55 @@ impl StrictBatches {
         trace: &mut TraceLog,
     ) -> Pull {
         if let Some(span) = &mut self.span {
-            return match span.phase {
-                SpanPhase::Overlap { next, .. } => {
-                    let last = next.saturating_add(OVERLAP_BLOCKS_MAX - 1);
-                    Pull::NeedL2 {
-                        from: next,
-                        to: last.min(around.safe_head.number),
-                    }
-                }
-                SpanPhase::Streaming { next } => self.stream(next, around, window, trace),
-            };
+            if let Some((from, to)) = span.wanted_l2(around) {
+                return Pull::NeedL2 { from, to };
+            }
+            let item = span.take_next(around, window);
+            return self.judge_item(item, around, trace);
         }
-        let Some((id, reader)) = &mut self.channel else {
+        let Some((channel, reader)) = &mut self.channel else {
             return Pull::Dry;
         };
         match reader.next_batch() {
-            Some(Ok(Batch::Singular(batch))) => self.judge(batch, true, around, trace),
+            Some(Ok(Batch::Singular(batch))) => return self.judge(batch, true, around, trace),
             Some(Ok(Batch::Span(batch))) => {
-                self.begin_span(batch, around, window, trace);
-                Pull::Progress
+                let timestamp = first_timestamp(&batch);
+                match OpenSpan::begin(batch, around, window) {
+                    Ok(span) => self.span = Some(span),
+                    Err(verdict) => self.end_span(timestamp, verdict, trace),
+                }
             }
             Some(Err(_)) => {
-                let reason = ChannelDropped::MalformedBatch;
-                trace.push(Trace::ChannelDropped {
-                    channel: *id,
-                    reason,
-                });
+                let (channel, reason) = (*channel, ChannelDropped::MalformedBatch);
+                trace.push(Trace::ChannelDropped { channel, reason });
                 self.channel = None;
-                Pull::Progress
             }
-            None => {
-                self.channel = None;
-                Pull::Progress
-            }
+            None => self.channel = None,
         }
+        Pull::Progress
+    }
+
+    fn judge_item(
+        &mut self,
+        item: SpanItem,
+        around: &Surroundings<'_>,
+        trace: &mut TraceLog,
+    ) -> Pull {
+        match item {
+            SpanItem::Batch { batch, is_last } => {
+                if is_last {
+                    self.span = None;
+                }
+                return self.judge(batch, is_last, around, trace);
+            }
+            SpanItem::Outdated { timestamp } => {
+                let verdict = SpanVerdict::Drop(SpanDropReason::OutdatedOrigin);
+                self.end_span(timestamp, verdict, trace);
+            }
+            SpanItem::Safe => {}
+            SpanItem::End => self.span = None,
+        }
+        Pull::Progress
     }
 
     fn judge(
@@ -222,34 +209,9 @@ impl StrictBatches {
         Pull::Progress
     }
 
-    fn begin_span(
-        &mut self,
-        batch: SpanBatch,
-        around: &Surroundings<'_>,
-        window: &EpochWindow,
-        trace: &mut TraceLog,
-    ) {
-        let phase = match place_span(around, &batch) {
-            Err(verdict) => return self.end_span(&batch, verdict, trace),
-            Ok(SpanPlace::Overlaps { parent }) => SpanPhase::Overlap {
-                parent,
-                next: parent,
-                previous_hash: None,
-            },
-            Ok(SpanPlace::Next) => {
-                let canonical = |number| window.hash_at(number);
-                match check_span_parent(around, &batch, around.safe_head, canonical) {
-                    SpanVerdict::Accept => SpanPhase::Streaming { next: 0 },
-                    verdict => return self.end_span(&batch, verdict, trace),
-                }
-            }
-        };
-        self.span = Some(OpenSpan { batch, phase });
-    }
-
     /// Records why a span batch is not used, and drops the channel if the span was invalid.
-    fn end_span(&mut self, batch: &SpanBatch, verdict: SpanVerdict, trace: &mut TraceLog) {
-        let timestamp = batch.blocks.first().map_or(0, |block| block.timestamp);
+    fn end_span(&mut self, timestamp: u64, verdict: SpanVerdict, trace: &mut TraceLog) {
+        self.span = None;
         match verdict {
             SpanVerdict::Accept => {}
             SpanVerdict::Past => trace.push(Trace::BatchPast { timestamp }),
@@ -261,53 +223,6 @@ impl StrictBatches {
         }
     }
 
-    /// Hands out the span's block at index `next`, or skips it if it is safe already.
-    fn stream(
-        &mut self,
-        next: usize,
-        around: &Surroundings<'_>,
-        window: &EpochWindow,
-        trace: &mut TraceLog,
-    ) -> Pull {
-        let Some(span) = &mut self.span else {
-            return Pull::Progress;
-        };
-        let blocks = &mut span.batch.blocks;
-        let is_last_in_span = next.saturating_add(1) >= blocks.len();
-        let Some(block) = blocks.get_mut(next) else {
-            self.span = None;
-            return Pull::Progress;
-        };
-        span.phase = SpanPhase::Streaming {
-            next: next.saturating_add(1),
-        };
-        if block.timestamp <= around.safe_head.time {
-            return Pull::Progress;
-        }
-        let timestamp = block.timestamp;
-        let Some(epoch_hash) = window.hash_at(block.epoch_num) else {
-            // Origins never decrease in a span and its last one is canonical, so this one is older
-            // than the safe head's: the span is invalid (trap 29).
-            trace.push(Trace::SpanDropped {
-                timestamp,
-                reason: SpanDropReason::OutdatedOrigin,
-            });
-            self.flush(trace);
-            return Pull::Progress;
-        };
-        let batch = SingularBatch {
-            parent_hash: around.safe_head.hash,
-            epoch_num: block.epoch_num,
-            epoch_hash,
-            timestamp,
-            transactions: core::mem::take(&mut block.transactions),
-        };
-        if is_last_in_span {
-            self.span = None;
-        }
-        self.judge(batch, is_last_in_span, around, trace)
-    }
-
     fn push_l2(
         &mut self,
         blocks: &[L2BlockInput],
@@ -315,10 +230,16 @@ impl StrictBatches {
         window: &EpochWindow,
         trace: &mut TraceLog,
     ) -> Result<Option<ResetReason>, PushError> {
-        let Pull::NeedL2 { from, to } = self.wanted_l2(around) else {
+        let Some(span) = &mut self.span else {
             return Err(PushError::NotRequested);
         };
-        let (wanted, given) = (to - from + 1, blocks.len() as u64);
+        let Some((from, to)) = span.wanted_l2(around) else {
+            return Err(PushError::NotRequested);
+        };
+        let (wanted, given) = (
+            to.saturating_sub(from).saturating_add(1),
+            blocks.len() as u64,
+        );
         if wanted != given {
             return Err(PushError::WrongCount { wanted, given });
         }
@@ -329,31 +250,13 @@ impl StrictBatches {
         {
             return Err(PushError::NotRequested);
         }
-        let Some(mut span) = self.span.take() else {
-            return Err(PushError::NotRequested);
-        };
-        match compare(&mut span, blocks, around, window) {
-            Ok(SpanVerdict::Accept) => self.span = Some(span),
-            Ok(verdict) => self.end_span(&span.batch, verdict, trace),
+        let timestamp = span.timestamp();
+        match span.compare(blocks, around, window) {
+            Ok(SpanVerdict::Accept) => {}
+            Ok(verdict) => self.end_span(timestamp, verdict, trace),
             Err(reason) => return Ok(Some(reason)),
         }
         Ok(None)
-    }
-
-    fn wanted_l2(&self, around: &Surroundings<'_>) -> Pull {
-        match &self.span {
-            Some(OpenSpan {
-                phase: SpanPhase::Overlap { next, .. },
-                ..
-            }) => {
-                let last = next.saturating_add(OVERLAP_BLOCKS_MAX - 1);
-                Pull::NeedL2 {
-                    from: *next,
-                    to: last.min(around.safe_head.number),
-                }
-            }
-            _ => Pull::Progress,
-        }
     }
 
     fn flush(&mut self, trace: &mut TraceLog) {
@@ -363,65 +266,6 @@ impl StrictBatches {
             trace.push(Trace::ChannelDropped { channel, reason });
         }
     }
-}
-
-/// Compares the next safe blocks with the span that overlaps them: first its parent, then block by
-/// block. Moves the span on, to streaming once the safe head is reached.
-///
-/// `docs/decisions/span-overlap.md` says why the content is compared after Holocene too.
-fn compare(
-    span: &mut OpenSpan,
-    blocks: &[L2BlockInput],
-    around: &Surroundings<'_>,
-    window: &EpochWindow,
-) -> Result<SpanVerdict, ResetReason> {
-    let SpanPhase::Overlap {
-        parent,
-        mut next,
-        mut previous_hash,
-    } = span.phase
-    else {
-        return Ok(SpanVerdict::Accept);
-    };
-    for L2BlockInput {
-        block,
-        transactions,
-    } in blocks
-    {
-        let linked = previous_hash.is_none_or(|hash| hash == block.parent_hash);
-        let is_safe_head = block.number == around.safe_head.number;
-        if !linked || is_safe_head && block.hash != around.safe_head.hash {
-            return Err(ResetReason::ForeignL2Block(block.id()));
-        }
-        if block.number == parent {
-            let canonical = |number| window.hash_at(number);
-            let verdict = check_span_parent(around, &span.batch, block, canonical);
-            if verdict != SpanVerdict::Accept {
-                return Ok(verdict);
-            }
-        } else {
-            let index = usize::try_from(block.number - parent - 1).unwrap_or(usize::MAX);
-            let verdict = match span.batch.blocks.get(index) {
-                None => Err(SpanDropReason::Misaligned),
-                Some(ours) => check_overlap(ours, block.l1_origin.number, transactions),
-            };
-            if let Err(reason) = verdict {
-                return Ok(SpanVerdict::Drop(reason));
-            }
-        }
-        previous_hash = Some(block.hash);
-        next = block.number.saturating_add(1);
-    }
-    span.phase = if next > around.safe_head.number {
-        SpanPhase::Streaming { next: 0 }
-    } else {
-        SpanPhase::Overlap {
-            parent,
-            next,
-            previous_hash,
-        }
-    };
-    Ok(SpanVerdict::Accept)
 }
 
 /// The empty batch that the protocol puts in place when a sequencing window closes without one;

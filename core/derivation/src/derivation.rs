@@ -4,26 +4,25 @@
 //! verdict on what was derived. Out: [`Step`]. Invariants: L1 blocks are read in an unbroken
 //! chain; attributes always build on the safe head; at most one set of attributes is out.
 
+mod hand_out;
+
 use crate::{
-    attributes,
     batch_stage::{BatchStage, Pull, empty_batch},
     channel_stage::ChannelStage,
     checks::Surroundings,
     frame_stage::FrameStage,
     retrieval::{Retrieval, Retrieved},
-    step::{
-        CriticalReason, DerivedAttributes, L1Request, L2BlockInput, PushError, ResetReason, Start,
-        Step,
-    },
+    step::{CriticalReason, L1Request, L2BlockInput, PushError, ResetReason, Start, Step},
     trace::{ChannelDropped, DataIgnored, Trace, TraceLog},
     window::EpochWindow,
 };
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use alloy_eips::eip4844::Blob;
 use alloy_primitives::{B256, Bytes};
+use hand_out::Outstanding;
 use opal_protocol::{
-    ChannelRules, Fork, L1Block, L1ChainConfig, L1Ref, L2Ref, RollupConfig, SingularBatch,
-    SpanContext, SystemConfig, Upgrades,
+    ChannelRules, Fork, L1Block, L1ChainConfig, L1Ref, L2Ref, RollupConfig, SpanContext,
+    SystemConfig, Upgrades,
     frame::{FrameError, parse_frames},
 };
 
@@ -54,17 +53,6 @@ pub struct Derivation {
     outstanding: Option<Outstanding>,
     halted: Option<Halt>,
     trace: TraceLog,
-}
-
-/// Attributes that were handed out and neither confirmed nor rejected yet.
-#[derive(Clone, Debug)]
-struct Outstanding {
-    /// The attributes without batch transactions, unless that is what was handed out.
-    deposits_only: Option<Box<DerivedAttributes>>,
-    /// Identity of the expected block, its hash excepted.
-    expected: L2Ref,
-    /// The configuration that will read back from it.
-    config: SystemConfig,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -235,78 +223,6 @@ impl Derivation {
         }
     }
 
-    /// Turns an accepted batch into attributes.
-    fn hand_out(&mut self, batch: SingularBatch, is_last_in_span: bool) -> Option<Step> {
-        let parent = self.safe_head;
-        let built = match self.window.at(batch.epoch_num) {
-            Some(epoch) => attributes::build(
-                &self.cfg,
-                &self.l1_chain,
-                &self.upgrades,
-                &parent,
-                &self.safe_config,
-                epoch,
-                batch.timestamp,
-            ),
-            None => Err(attributes::AttributesError::Origin {
-                epoch: opal_protocol::L1Id {
-                    hash: batch.epoch_hash,
-                    number: batch.epoch_num,
-                },
-                parent_origin: parent.l1_origin,
-            }),
-        };
-        let (attributes, config) = match built {
-            Ok(built) => built,
-            Err(error) => {
-                let reason = CriticalReason::Attributes(parent.id(), error);
-                self.halted = Some(Halt::Critical(reason));
-                return None;
-            }
-        };
-        let l1_origin = opal_protocol::L1Id {
-            hash: batch.epoch_hash,
-            number: batch.epoch_num,
-        };
-        let same_epoch = l1_origin.number == parent.l1_origin.number;
-        let seq_num = if same_epoch {
-            parent.seq_num.saturating_add(1)
-        } else {
-            0
-        };
-        let mut derived = Box::new(DerivedAttributes {
-            attributes,
-            parent,
-            l1_origin,
-            seq_num,
-            derived_from: self.origin,
-            is_last_in_span,
-        });
-        let deposits_only = (!batch.transactions.is_empty()).then(|| {
-            Box::new(DerivedAttributes {
-                is_last_in_span: true,
-                ..(*derived).clone()
-            })
-        });
-        if let Some(transactions) = &mut derived.attributes.transactions {
-            transactions.extend(batch.transactions);
-        }
-        let expected = L2Ref {
-            hash: B256::ZERO,
-            number: parent.number.saturating_add(1),
-            parent_hash: parent.hash,
-            time: batch.timestamp,
-            l1_origin,
-            seq_num,
-        };
-        self.outstanding = Some(Outstanding {
-            deposits_only,
-            expected,
-            config,
-        });
-        Some(Step::Attributes(derived))
-    }
-
     /// Hands in the L1 block that was asked for. A block that does not continue L1 as read so far
     /// is taken note of, and the next step is a reset.
     pub fn push_l1(&mut self, block: L1Block) -> Result<(), PushError> {
@@ -334,7 +250,7 @@ impl Derivation {
                 return Err(ResetReason::WrongBase { expected, found });
             }
         } else if block.header.parent_hash != self.origin.hash {
-            let (current, next) = (self.origin, block.as_ref());
+            let (current, next) = (self.origin.id(), found);
             return Err(ResetReason::L1Reorg { current, next });
         }
         let expected = self.safe_head.l1_origin;
@@ -427,46 +343,6 @@ impl Derivation {
             self.halted = Some(Halt::Reset(reason));
         }
         Ok(())
-    }
-
-    /// The attributes became `block`: it is the new safe head.
-    ///
-    /// A block that does not fit the attributes makes the next step a reset.
-    pub fn confirm(&mut self, block: L2Ref) {
-        let fits = |o: &Outstanding| {
-            block
-                == L2Ref {
-                    hash: block.hash,
-                    ..o.expected
-                }
-        };
-        match self.outstanding.take() {
-            Some(outstanding) if fits(&outstanding) => {
-                self.safe_head = block;
-                self.safe_config = outstanding.config;
-                self.window.advance_to(block.l1_origin);
-            }
-            None if block == self.safe_head => {}
-            _ => self.halted = Some(Halt::Reset(ResetReason::ForeignSafeHead(block.id()))),
-        }
-    }
-
-    /// The engine found the attributes invalid. Gives the attributes of the block that takes their
-    /// place: the same without batch transactions; the rest of the channel is dropped. `None` if
-    /// there were none to leave out (or nothing is out): then derivation is stuck.
-    ///
-    /// spec: holocene/derivation.md#engine-queue
-    pub fn reject(&mut self) -> Option<DerivedAttributes> {
-        let outstanding = self.outstanding.as_mut()?;
-        let Some(deposits_only) = outstanding.deposits_only.take() else {
-            let reason = CriticalReason::DepositsRejected(self.safe_head.id());
-            self.halted = Some(Halt::Critical(reason));
-            return None;
-        };
-        let (number, parent) = (outstanding.expected.number, self.safe_head.hash);
-        self.trace.push(Trace::PayloadReplaced { number, parent });
-        self.batches.flush(&mut self.trace);
-        Some(*deposits_only)
     }
 }
 

@@ -31,9 +31,12 @@ mod checks;
 mod derivation;
 mod frame_stage;
 pub mod limits;
+mod open_span;
 mod retrieval;
 mod step;
 pub mod sync_start;
+#[cfg(test)]
+mod tests;
 mod trace;
 mod window;
 

@@ -94,9 +94,9 @@ pub enum ResetReason {
     #[error("L1 reorganised: block {next} does not build on {current}")]
     L1Reorg {
         /// The last L1 block read.
-        current: L1Ref,
+        current: L1Id,
         /// The block that came next.
-        next: L1Ref,
+        next: L1Id,
     },
     /// The first L1 block read is not the one that the start named.
     #[error("L1 reorganised: expected {expected} to start from, found {found}")]

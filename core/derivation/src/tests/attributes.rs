@@ -1,0 +1,385 @@
+//! Payload attributes: what goes into a block besides batch transactions.
+
+use super::kit::{GAS_LIMIT, L1_TIME, Mine, World, config};
+use crate::attributes::{AttributesError, build};
+use alloy_eips::eip2718::Decodable2718;
+use alloy_primitives::{Address, B64, B256, Bytes, U256};
+use op_alloy_consensus::OpTxEnvelope;
+use opal_protocol::{
+    ConfigUpdate, Fork, L1Info, RollupConfig, UpgradeBundle, UpgradeTx, Upgrades, predeploys,
+};
+use std::{vec, vec::Vec};
+
+/// Calldata of the L1 attributes, the first transaction.
+pub(super) fn l1_info(transactions: &[Bytes]) -> Vec<u8> {
+    match OpTxEnvelope::decode_2718(&mut &transactions[0][..]).expect("decodes") {
+        OpTxEnvelope::Deposit(tx) => tx.input.to_vec(),
+        other => panic!("not a deposit: {other:?}"),
+    }
+}
+
+fn bundle(fork: Fork, gas: &[u64]) -> UpgradeBundle {
+    let tx = |gas_limit: &u64| UpgradeTx {
+        intent: std::format!("step {gas_limit}"),
+        from: predeploys::DEPOSITOR_ACCOUNT,
+        to: Some(Address::repeat_byte(1)),
+        gas_limit: *gas_limit,
+        data: Bytes::new(),
+    };
+    UpgradeBundle {
+        fork,
+        transactions: gas.iter().map(tx).collect(),
+    }
+}
+
+#[test]
+fn fields_come_from_origin_and_config() {
+    let mut world = World::new(config(Fork::Karst));
+    world.mine(Mine {
+        deposits: vec![
+            Bytes::from_static(&[0x7e, 1]),
+            Bytes::from_static(&[0x7e, 2]),
+        ],
+        ..Default::default()
+    });
+    let blocks = world.sequence_on_safe(&[(0, 0), (0, 0), (0, 0), (0, 0), (0, 0), (1, 0), (1, 0)]);
+    let epoch = &world.l1[1];
+    for (block, deposits) in [(&blocks[4], 0), (&blocks[5], 2), (&blocks[6], 0)] {
+        let attributes = &block.attributes;
+        let transactions = attributes.transactions.as_ref().expect("always set");
+        assert_eq!(transactions.len(), 1 + deposits);
+        assert_eq!(transactions[1..], epoch.deposits[..deposits]);
+        assert_eq!(attributes.no_tx_pool, Some(true));
+        assert_eq!(attributes.gas_limit, Some(GAS_LIMIT));
+        assert_eq!(attributes.eip_1559_params, Some(B64::ZERO));
+        assert_eq!(attributes.min_base_fee, Some(0));
+        let inner = &attributes.payload_attributes;
+        assert_eq!(inner.timestamp, block.block.time);
+        assert_eq!(inner.withdrawals, Some(vec![]));
+        assert_eq!(
+            inner.suggested_fee_recipient,
+            predeploys::SEQUENCER_FEE_VAULT
+        );
+        let origin = &world.l1[block.block.l1_origin.number as usize].header;
+        assert_eq!(inner.prev_randao, origin.mix_hash);
+        assert_eq!(
+            inner.parent_beacon_block_root,
+            origin.parent_beacon_block_root
+        );
+        let info = L1Info::decode(&l1_info(transactions)).expect("decodes");
+        assert_eq!(info.origin(), block.block.l1_origin);
+        assert_eq!(info.seq_num, block.block.seq_num);
+        assert_eq!(info.time, origin.timestamp);
+        assert_eq!(info.batcher, super::kit::BATCHER);
+    }
+}
+
+#[test]
+fn beacon_root_is_zero_where_l1_has_none() {
+    let mut world = World::new(config(Fork::Karst));
+    world.l1[0].header.parent_beacon_block_root = None;
+    let block = world.build(world.safe(), &world.l1[0], vec![]);
+    let root = block.attributes.payload_attributes.parent_beacon_block_root;
+    assert_eq!(root, Some(B256::ZERO));
+}
+
+#[test]
+fn foreign_origins_are_refused() {
+    let mut world = World::new(config(Fork::Karst));
+    world.mine_empty(2);
+    let parent = world.safe().clone();
+    let attempt = |epoch, l2_time| {
+        let (cfg, l1_chain, upgrades) = (&world.cfg, &world.l1_chain, &world.upgrades);
+        build(
+            cfg,
+            l1_chain,
+            upgrades,
+            &parent.block,
+            &parent.config,
+            epoch,
+            l2_time,
+        )
+        .map(|_| ())
+    };
+    let parent_origin = parent.block.l1_origin;
+    let origin_error = |epoch| {
+        Err(AttributesError::Origin {
+            epoch,
+            parent_origin,
+        })
+    };
+    let (genesis, first, second) = (&world.l1[0], &world.l1[1], &world.l1[2]);
+    assert_eq!(attempt(genesis, L1_TIME + 2), Ok(()));
+    assert_eq!(attempt(first, L1_TIME + 12), Ok(()));
+    assert_eq!(attempt(second, L1_TIME + 24), origin_error(second.id()));
+    let mut other = first.clone();
+    other.header.parent_hash = B256::ZERO;
+    assert_eq!(attempt(&other, L1_TIME + 12), origin_error(other.id()));
+    let mut other = genesis.clone();
+    other.hash = B256::ZERO;
+    assert_eq!(attempt(&other, L1_TIME + 2), origin_error(other.id()));
+    let early = AttributesError::BeforeOrigin {
+        l2_time: L1_TIME + 11,
+        l1_time: L1_TIME + 12,
+    };
+    assert_eq!(attempt(first, L1_TIME + 11), Err(early));
+}
+
+#[test]
+fn config_updates_apply_from_their_epoch_on() {
+    let mut world = World::new(config(Fork::Karst));
+    let batcher = Address::repeat_byte(0xb2);
+    world.mine(Mine {
+        updates: vec![
+            ConfigUpdate::GasLimit(40_000_000),
+            ConfigUpdate::Eip1559 {
+                denominator: 250,
+                elasticity: 4,
+            },
+            ConfigUpdate::MinBaseFee(7),
+            ConfigUpdate::Batcher(batcher),
+        ],
+        ..Default::default()
+    });
+    let blocks = world.sequence_on_safe(&[(0, 0), (0, 0), (0, 0), (0, 0), (0, 0), (1, 0), (1, 0)]);
+    for (block, updated) in [(&blocks[4], false), (&blocks[5], true), (&blocks[6], true)] {
+        let attributes = &block.attributes;
+        let gas_limit = if updated { 40_000_000 } else { GAS_LIMIT };
+        assert_eq!(attributes.gas_limit, Some(gas_limit));
+        let packed = if updated { 250u64 << 32 | 4 } else { 0 };
+        assert_eq!(
+            attributes.eip_1559_params,
+            Some(B64::from(packed.to_be_bytes()))
+        );
+        assert_eq!(attributes.min_base_fee, Some(if updated { 7 } else { 0 }));
+        let info = L1Info::decode(&l1_info(&block.transactions)).expect("decodes");
+        assert_eq!(
+            info.batcher,
+            if updated {
+                batcher
+            } else {
+                super::kit::BATCHER
+            }
+        );
+    }
+}
+
+/// What was announced before a fork can carry it is forgotten by a node that never restarts, as
+/// it is by one that reads its configuration from the chain.
+#[test]
+fn parameters_announced_before_their_fork_are_forgotten() {
+    let mut cfg = config(Fork::Granite);
+    let fork_time = L1_TIME + 14;
+    for fork in [Fork::Holocene, Fork::Isthmus, Fork::Jovian] {
+        cfg.forks.set(fork, Some(fork_time));
+    }
+    let mut world = World::new(cfg);
+    world.mine(Mine {
+        updates: vec![
+            ConfigUpdate::Eip1559 {
+                denominator: 250,
+                elasticity: 4,
+            },
+            ConfigUpdate::OperatorFee {
+                scalar: 1,
+                constant: 2,
+            },
+            ConfigUpdate::DaFootprintGasScalar(3),
+            ConfigUpdate::MinBaseFee(4),
+        ],
+        ..Default::default()
+    });
+    let plan = [
+        (0, 0),
+        (0, 0),
+        (0, 0),
+        (0, 0),
+        (0, 0),
+        (1, 0),
+        (1, 0),
+        (1, 0),
+    ];
+    let blocks = world.sequence_on_safe(&plan);
+    let [.., before, activation, after] = &blocks[..] else {
+        panic!("eight blocks")
+    };
+    assert_eq!(before.attributes.eip_1559_params, None);
+    assert_eq!(before.attributes.min_base_fee, None);
+    assert_eq!(activation.block.time, fork_time);
+    assert_eq!(activation.attributes.eip_1559_params, Some(B64::ZERO));
+    assert_eq!(after.attributes.eip_1559_params, Some(B64::ZERO));
+    assert_eq!(after.attributes.min_base_fee, Some(0));
+    let calldata = l1_info(&after.transactions);
+    assert_eq!(calldata[164..176], [0; 12], "operator fee");
+    assert_eq!(calldata[176..], 400u16.to_be_bytes(), "DA footprint scalar");
+}
+
+/// Trap 6: an activation block still carries the older format of the L1 attributes, unless the
+/// fork is active at genesis.
+#[test]
+fn trap_06_activation_block_keeps_the_previous_selector() {
+    let cases: [(Fork, [u8; 4], [u8; 4]); 3] = [
+        (
+            Fork::Ecotone,
+            [0x01, 0x5d, 0x8e, 0xb9],
+            [0x44, 0x0a, 0x5e, 0x20],
+        ),
+        (
+            Fork::Isthmus,
+            [0x44, 0x0a, 0x5e, 0x20],
+            [0x09, 0x89, 0x99, 0xbe],
+        ),
+        (
+            Fork::Jovian,
+            [0x09, 0x89, 0x99, 0xbe],
+            [0x3d, 0xb6, 0xbe, 0x2b],
+        ),
+    ];
+    for (fork, old, new) in cases {
+        let mut cfg = config(fork);
+        let selectors = |cfg: RollupConfig| -> Vec<[u8; 4]> {
+            let world = World::new(cfg);
+            let blocks = world.sequence_on_safe(&[(0, 0), (0, 0), (0, 0)]);
+            let selector = |txs: &[Bytes]| l1_info(txs)[..4].try_into().expect("four bytes");
+            blocks.iter().map(|b| selector(&b.transactions)).collect()
+        };
+        assert_eq!(selectors(cfg.clone()), [new; 3], "{fork} at genesis");
+        cfg.forks.set(fork, Some(L1_TIME + 4));
+        assert_eq!(selectors(cfg), [old, old, new], "{fork} later");
+    }
+}
+
+/// Trap 7: the blob base fee follows L1's own schedule by the time of the L1 origin.
+#[test]
+fn trap_07_blob_base_fee_by_l1_origin() {
+    let blob_base_fee = |cfg: RollupConfig, schedule: &[(u64, u64)]| {
+        let mut world = World::new(cfg);
+        let params = |fraction: u64| alloy_eips::eip7840::BlobParams {
+            update_fraction: u128::from(fraction),
+            ..alloy_eips::eip7840::BlobParams::cancun()
+        };
+        world.l1_chain.blob_schedule = schedule.iter().map(|(t, f)| (*t, params(*f))).collect();
+        let mut epoch = world.l1[0].clone();
+        epoch.header.excess_blob_gas = Some(10_000_000);
+        let block = world.build(world.safe(), &epoch, vec![]);
+        let calldata = l1_info(&block.transactions);
+        U256::from_be_slice(&calldata[68..100])
+    };
+    let fee = |schedule: &[(u64, u64)]| blob_base_fee(config(Fork::Karst), schedule);
+    let (cancun, prague) = (3_338_477, 5_007_716);
+    assert_eq!(fee(&[(0, cancun)]), U256::from(19));
+    assert_eq!(fee(&[(0, cancun), (L1_TIME, prague)]), U256::from(7));
+    assert_eq!(fee(&[(0, cancun), (L1_TIME + 1, prague)]), U256::from(19));
+    assert_eq!(fee(&[(L1_TIME + 1, cancun)]), U256::from(1));
+}
+
+/// Trap 8: the operator fee's parameters lie in the calldata as scalar (4 bytes), then constant
+/// (8 bytes), and L1Block keeps them in that order from the high end of slot 8's low half.
+#[test]
+fn trap_08_operator_fee_parameters_in_calldata() {
+    let mut cfg = config(Fork::Karst);
+    cfg.genesis.system_config.operator_fee_scalar = 0x0102_0304;
+    cfg.genesis.system_config.operator_fee_constant = 0x0506_0708_090a_0b0c;
+    let world = World::new(cfg);
+    let block = world.build(world.safe(), &world.l1[0], vec![]);
+    let calldata = l1_info(&block.transactions);
+    assert_eq!(calldata[164..168], [1, 2, 3, 4]);
+    assert_eq!(calldata[168..176], [5, 6, 7, 8, 9, 10, 11, 12]);
+}
+
+/// Trap 11: a DA footprint scalar of 0 is written as 400, so it is part of the transaction's hash.
+#[test]
+fn trap_11_da_footprint_scalar_zero_is_written_as_400() {
+    for (configured, written) in [(0, 400u16), (1, 1), (400, 400), (u16::MAX, u16::MAX)] {
+        let mut cfg = config(Fork::Karst);
+        cfg.genesis.system_config.da_footprint_gas_scalar = configured;
+        let world = World::new(cfg);
+        let block = world.build(world.safe(), &world.l1[0], vec![]);
+        assert_eq!(l1_info(&block.transactions)[176..], written.to_be_bytes());
+    }
+}
+
+fn gas_limits(keep: bool, change_in_block_1: bool) -> Vec<u64> {
+    let mut cfg = config(Fork::Jovian);
+    cfg.forks.karst_time = Some(L1_TIME + 12);
+    cfg.keep_karst_upgrade_gas = keep;
+    let mut upgrades = Upgrades::none();
+    upgrades.insert(bundle(Fork::Karst, &[30_000_000, 25_000_000]));
+    let mut world = World::with_upgrades(cfg, upgrades);
+    world.mine_empty(1);
+    let updates = if change_in_block_1 {
+        vec![ConfigUpdate::GasLimit(1000)]
+    } else {
+        vec![]
+    };
+    world.mine(Mine {
+        updates,
+        ..Default::default()
+    });
+    let plan = [[(0, 0); 5].as_slice(), &[(1, 0); 6], &[(2, 0); 2]].concat();
+    let blocks = world.sequence_on_safe(&plan);
+    let sizes: Vec<_> = blocks.iter().map(|b| b.transactions.len()).collect();
+    assert_eq!(
+        sizes,
+        [1, 1, 1, 1, 1, 3, 1, 1, 1, 1, 1, 1, 1],
+        "upgrade transactions once"
+    );
+    blocks[4..]
+        .iter()
+        .filter_map(|b| b.attributes.gas_limit)
+        .collect()
+}
+
+/// Trap 3: Karst's upgrade gas is part of the activation block's limit alone, except on chains
+/// that have it in their history; a later change of the limit ends the leak there.
+#[test]
+fn trap_03_karst_upgrade_gas() {
+    let (base, raised) = (GAS_LIMIT, GAS_LIMIT + 55_000_000);
+    assert_eq!(
+        gas_limits(false, false),
+        [&[base, raised][..], &[base; 7]].concat()
+    );
+    assert_eq!(
+        gas_limits(true, false),
+        [&[base][..], &[raised; 8]].concat()
+    );
+    assert_eq!(
+        gas_limits(false, true),
+        [&[base, raised][..], &[base; 5], &[1000; 2]].concat()
+    );
+    assert_eq!(
+        gas_limits(true, true),
+        [&[base][..], &[raised; 6], &[1000; 2]].concat()
+    );
+}
+
+/// Upgrade transactions come after user deposits, forks that activate together in order, and the
+/// forks before Karst bring no gas of their own.
+#[test]
+fn upgrade_transactions_follow_user_deposits() {
+    let mut cfg = config(Fork::Holocene);
+    for fork in [Fork::Isthmus, Fork::Jovian] {
+        cfg.forks.set(fork, Some(L1_TIME + 12));
+    }
+    let mut upgrades = Upgrades::none();
+    upgrades.insert(bundle(Fork::Jovian, &[3]));
+    upgrades.insert(bundle(Fork::Isthmus, &[1, 2]));
+    let mut world = World::with_upgrades(cfg, upgrades);
+    let deposit = Bytes::from_static(&[0x7e, 9]);
+    world.mine(Mine {
+        deposits: vec![deposit.clone()],
+        ..Default::default()
+    });
+    let plan = [[(0, 0); 5].as_slice(), &[(1, 0); 2]].concat();
+    let blocks = world.sequence_on_safe(&plan);
+    let activation = &blocks[5];
+    assert_eq!(activation.transactions[1], deposit);
+    let expected = [
+        bundle(Fork::Isthmus, &[1, 2]).deposits(),
+        bundle(Fork::Jovian, &[3]).deposits(),
+    ];
+    assert_eq!(activation.transactions[2..], expected.concat());
+    assert_eq!(activation.attributes.gas_limit, Some(GAS_LIMIT));
+    assert_eq!(blocks[6].transactions.len(), 1);
+    assert_eq!(blocks[6].attributes.gas_limit, Some(GAS_LIMIT));
+}
