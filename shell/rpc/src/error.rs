@@ -122,12 +122,11 @@ pub enum RpcError {
 const RATE_LIMIT_CODES: [i64; 3] = [-32005, -32029, 429];
 
 impl RpcError {
-    /// What a service does about it.
+    /// What a service does about it. Refused credentials are temporary: providers answer so for
+    /// quotas and outages too, and a service that runs should outlive them.
     pub const fn severity(&self) -> Severity {
         match self {
-            Self::Url { .. } | Self::WrongChain { .. } | Self::Unauthorized { .. } => {
-                Severity::Critical
-            }
+            Self::Url { .. } | Self::WrongChain { .. } => Severity::Critical,
             _ => Severity::Temporary,
         }
     }

@@ -117,7 +117,7 @@ impl EthClient {
         params: P,
     ) -> Result<R, RpcError> {
         let params = self.rpc.params(method, &params)?;
-        self.parse(method, &*self.rpc.call(method, &params).await?)
+        self.parse(method, &self.rpc.call(method, &params).await?)
     }
 
     /// Any method, sent once: for calls that must not be repeated.
@@ -127,7 +127,7 @@ impl EthClient {
         params: P,
     ) -> Result<R, RpcError> {
         let params = self.rpc.params(method, &params)?;
-        self.parse(method, &*self.rpc.call_once(method, &params).await?)
+        self.parse(method, &self.rpc.call_once(method, &params).await?)
     }
 
     /// Many calls at once; answers come in the order of the calls. The outer error means that no
@@ -358,7 +358,7 @@ impl EthClient {
                 (method, self.rpc.params(method, &(id, full))?)
             }
         };
-        self.parse_block(method, &*self.rpc.call(method, &params).await?)
+        self.parse_block(method, &self.rpc.call(method, &params).await?)
     }
 
     async fn quantity(&self, method: &str) -> Result<u64, RpcError> {

@@ -196,12 +196,15 @@ fn entry_of(raw_tx: Bytes, tx: Value, hash: B256, tx_type: u8, logs: Vec<Log>) -
     }
 }
 
+/// The answer to a call, where it is not the truth.
+type Lie = dyn Fn(&str, &Value) -> Option<Result<Value, Value>> + Send;
+
 /// What the node serves; tests change it under the node's feet.
 #[derive(Default)]
 pub struct Chain {
     pub blocks: Vec<Block>,
     /// Replaces the answer to a call.
-    pub lie: Option<Box<dyn Fn(&str, &Value) -> Option<Result<Value, Value>> + Send>>,
+    pub lie: Option<Box<Lie>>,
     pub safe: Option<u64>,
 }
 

@@ -146,11 +146,11 @@ async fn answers_are_capped() {
 }
 
 #[tokio::test]
-async fn refused_credentials_are_critical() {
+async fn refused_credentials_are_told_apart_and_not_repeated() {
     let server = Server::start(|_| Reply::Raw(401, vec![], b"bad key".to_vec())).await;
     let error = client(&server).chain_id().await.unwrap_err();
     assert!(matches!(error, RpcError::Unauthorized { status: 401, .. }));
-    assert_eq!(error.severity(), Severity::Critical);
+    assert_eq!(error.severity(), Severity::Temporary);
     assert_eq!(server.asked().len(), 1);
 }
 
