@@ -10,19 +10,31 @@ pub(crate) fn text(devnet: &Descriptor, file: &Path) -> String {
         // Writing to a string cannot fail.
         let _ = writeln!(out, "  {name:<20}{value}");
     };
-    row("L1", &format!("{}  (chain {})", devnet.l1.rpc, devnet.l1.chain_id));
+    row(
+        "L1",
+        &format!("{}  (chain {})", devnet.l1.rpc, devnet.l1.chain_id),
+    );
     row("  beacon", &devnet.l1.beacon);
     if let Some(control) = &devnet.l1.control {
         row("  control", control);
     }
-    let sides = [("sequencer", &devnet.l2.sequencer), ("verifier", &devnet.l2.verifier)];
+    let sides = [
+        ("sequencer", &devnet.l2.sequencer),
+        ("verifier", &devnet.l2.verifier),
+    ];
     for (name, side) in sides {
-        row(&format!("L2 {name}"), &format!("{}  (chain {})", side.rpc, devnet.l2.chain_id));
+        row(
+            &format!("L2 {name}"),
+            &format!("{}  (chain {})", side.rpc, devnet.l2.chain_id),
+        );
         row("  engine", &side.engine);
         row("  node", &side.node);
     }
     row("batcher", &devnet.l2.batcher);
-    let _ = writeln!(out, "\n  accounts (10,000 ETH each on both layers; keys are public, never use them elsewhere)");
+    let _ = writeln!(
+        out,
+        "\n  accounts (10,000 ETH each on both layers; keys are public, never use them elsewhere)"
+    );
     for account in &devnet.accounts {
         let _ = writeln!(out, "  {}  {}", account.address, account.private_key);
     }

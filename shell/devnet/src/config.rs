@@ -2,7 +2,11 @@
 
 use opal_protocol::{Fork, ForkTimes};
 use std::{
-    net::{IpAddr, Ipv4Addr}, path::PathBuf, str::FromStr, time::Duration};
+    net::{IpAddr, Ipv4Addr},
+    path::PathBuf,
+    str::FromStr,
+    time::Duration,
+};
 
 /// Everything a devnet can be told. Times are in seconds.
 #[derive(Clone, Debug)]
@@ -144,7 +148,9 @@ pub fn fork_times(requests: &[ForkRequest], genesis_time: u64) -> Result<ForkTim
         let time = match named {
             None => continue,
             Some(_) if fork < oldest => 0,
-            Some(request) => request.after.map_or(0, |after| genesis_time.saturating_add(after)),
+            Some(request) => request
+                .after
+                .map_or(0, |after| genesis_time.saturating_add(after)),
         };
         times.set(fork, Some(time));
     }
@@ -154,7 +160,10 @@ pub fn fork_times(requests: &[ForkRequest], genesis_time: u64) -> Result<ForkTim
             return Err(format!("--fork {} is given twice", later.fork));
         }
         if later.after.unwrap_or(0) < earlier.after.unwrap_or(0) {
-            return Err(format!("--fork: {} would come before {}", later.fork, earlier.fork));
+            return Err(format!(
+                "--fork: {} would come before {}",
+                later.fork, earlier.fork
+            ));
         }
     }
     if !times.is_active(Fork::Holocene, genesis_time) {
@@ -170,7 +179,12 @@ mod tests {
     fn times(requests: &[&str]) -> Result<[Option<u64>; 4], String> {
         let requests: Vec<_> = requests.iter().map(|r| r.parse().unwrap()).collect();
         let times = fork_times(&requests, 1000)?;
-        Ok([times.holocene_time, times.isthmus_time, times.jovian_time, times.karst_time])
+        Ok([
+            times.holocene_time,
+            times.isthmus_time,
+            times.jovian_time,
+            times.karst_time,
+        ])
     }
 
     #[test]
@@ -180,8 +194,14 @@ mod tests {
             (&["holocene"], [Some(0), None, None, None]),
             (&["jovian@30"], [Some(0), Some(0), Some(1030), None]),
             (&["karst@30"], [Some(0), Some(0), Some(0), Some(1030)]),
-            (&["isthmus", "karst@30"], [Some(0), Some(0), Some(1030), Some(1030)]),
-            (&["isthmus@5", "jovian@9"], [Some(0), Some(1005), Some(1009), None]),
+            (
+                &["isthmus", "karst@30"],
+                [Some(0), Some(0), Some(1030), Some(1030)],
+            ),
+            (
+                &["isthmus@5", "jovian@9"],
+                [Some(0), Some(1005), Some(1009), None],
+            ),
         ];
         for (requests, expected) in cases {
             assert_eq!(times(requests).unwrap(), expected, "{requests:?}");
@@ -190,10 +210,28 @@ mod tests {
 
     #[test]
     fn impossible_requests_are_refused() {
-        assert!(times(&["isthmus@9", "jovian@5"]).unwrap_err().contains("before"));
-        assert!(times(&["isthmus@9", "isthmus"]).unwrap_err().contains("twice"));
+        assert!(
+            times(&["isthmus@9", "jovian@5"])
+                .unwrap_err()
+                .contains("before")
+        );
+        assert!(
+            times(&["isthmus@9", "isthmus"])
+                .unwrap_err()
+                .contains("twice")
+        );
         assert!(times(&["granite"]).unwrap_err().contains("holocene"));
-        assert!("jovian@soon".parse::<ForkRequest>().unwrap_err().contains("seconds"));
-        assert!("tokyo".parse::<ForkRequest>().unwrap_err().contains("tokyo"));
+        assert!(
+            "jovian@soon"
+                .parse::<ForkRequest>()
+                .unwrap_err()
+                .contains("seconds")
+        );
+        assert!(
+            "tokyo"
+                .parse::<ForkRequest>()
+                .unwrap_err()
+                .contains("tokyo")
+        );
     }
 }

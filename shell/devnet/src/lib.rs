@@ -8,6 +8,7 @@ mod config;
 mod descriptor;
 mod dev_l1;
 mod error;
+mod external;
 pub mod genesis;
 mod home;
 mod report;

@@ -53,7 +53,12 @@ mod tests {
     #[test]
     fn a_report_is_json() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        Report { first_block_ms: Some(7), ..Report::default() }.write(file.path()).unwrap();
+        Report {
+            first_block_ms: Some(7),
+            ..Report::default()
+        }
+        .write(file.path())
+        .unwrap();
         let text = std::fs::read_to_string(file.path()).unwrap();
         let value: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(value["firstBlockMs"], 7);

@@ -31,13 +31,19 @@ const METERED_BLOCKS_MAX: u64 = 64;
 pub async fn run(config: DevnetConfig, terminal: bool) -> Result<(), DevnetError> {
     let started = Instant::now();
     let devnet = Devnet::launch(&config).await?;
-    println!("{}", crate::banner::text(&devnet.descriptor, &config.descriptor_path()));
+    println!(
+        "{}",
+        crate::banner::text(&devnet.descriptor, &config.descriptor_path())
+    );
 
     let mut watch = Watch::new(&devnet, started);
     let verdict = watch.until_end(&config, terminal).await;
     info!("stopping");
     if let Some(path) = &config.report {
-        watch.report().write(path).map_err(DevnetError::folder(path))?;
+        watch
+            .report()
+            .write(path)
+            .map_err(DevnetError::folder(path))?;
     }
     devnet.shutdown().await;
     if verdict.is_ok() {
@@ -78,7 +84,11 @@ impl<'a> Watch<'a> {
         config: &DevnetConfig,
         terminal: bool,
     ) -> Result<(), DevnetError> {
-        let interval = if terminal { SCREEN_INTERVAL } else { LINE_INTERVAL };
+        let interval = if terminal {
+            SCREEN_INTERVAL
+        } else {
+            LINE_INTERVAL
+        };
         let mut shown: Option<Instant> = None;
         let mut look = tokio::time::interval(LOOK_INTERVAL);
         let mut interrupted = std::pin::pin!(interrupted());
@@ -117,7 +127,10 @@ impl<'a> Watch<'a> {
         if let Some(error) = batcher {
             reason += &format!("; the batcher says: {error}");
         }
-        DevnetError::Timeout { seconds: timeout.as_secs(), reason }
+        DevnetError::Timeout {
+            seconds: timeout.as_secs(),
+            reason,
+        }
     }
 
     /// Reads all heads and counts new blocks.
@@ -155,10 +168,13 @@ impl<'a> Watch<'a> {
         let from = from.min(head + 1);
         let api = self.devnet.sequencer.engine.api();
         for number in from..=head.min(from.saturating_add(METERED_BLOCKS_MAX)) {
-            let Ok(Some(block)) = api.block(BlockTag::Number(number)).await else { break };
+            let Ok(Some(block)) = api.block(BlockTag::Number(number)).await else {
+                break;
+            };
             let is_user = |tx: &&alloy_primitives::Bytes| tx.first() != Some(&0x7e);
             let transactions = block.transactions.iter().filter(is_user).count() as u64;
-            self.meter.add(Instant::now(), transactions, block.header.gas_used);
+            self.meter
+                .add(Instant::now(), transactions, block.header.gas_used);
             self.next_metered = Some(number + 1);
         }
     }
@@ -182,14 +198,26 @@ impl<'a> Watch<'a> {
 }
 
 fn heads(status: &SyncStatus) -> Heads {
-    Heads { latest: status.unsafe_l2, safe: status.safe_l2, finalized: status.finalized_l2 }
+    Heads {
+        latest: status.unsafe_l2,
+        safe: status.safe_l2,
+        finalized: status.finalized_l2,
+    }
 }
 
 /// Redraws the view in place, or prints it as a line.
 fn show(view: &View, terminal: bool, again: bool) {
     let mut out = std::io::stdout().lock();
-    let text = if terminal { status::screen(view) } else { status::line(view) + "\n" };
-    let up = if terminal && again { text.lines().count() } else { 0 };
+    let text = if terminal {
+        status::screen(view)
+    } else {
+        status::line(view) + "\n"
+    };
+    let up = if terminal && again {
+        text.lines().count()
+    } else {
+        0
+    };
     // A closed pipe is no reason to stop a devnet.
     let _ = match up {
         0 => write!(out, "{text}"),

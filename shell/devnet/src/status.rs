@@ -60,14 +60,21 @@ impl Meter {
 
     /// The averages at `now`.
     pub(crate) fn rates(&mut self, now: Instant) -> Rates {
-        while self.samples.front().is_some_and(|(at, ..)| now.duration_since(*at) > RATE_WINDOW) {
+        while self
+            .samples
+            .front()
+            .is_some_and(|(at, ..)| now.duration_since(*at) > RATE_WINDOW)
+        {
             self.samples.pop_front();
         }
         let seconds = RATE_WINDOW.as_secs_f64();
         let sum = |part: fn(&(Instant, u64, u64)) -> u64| {
             self.samples.iter().map(part).sum::<u64>() as f64 / seconds
         };
-        Rates { transactions_per_second: sum(|s| s.1), gas_per_second: sum(|s| s.2) }
+        Rates {
+            transactions_per_second: sum(|s| s.1),
+            gas_per_second: sum(|s| s.2),
+        }
     }
 }
 
@@ -101,11 +108,27 @@ pub(crate) fn screen(view: &View) -> String {
         let hash = hash.to_string();
         format!("{number}  {}…{}", &hash[..6], &hash[hash.len() - 4..])
     };
-    let _ = writeln!(out, "  {:<11}{:>26}{:>12}{:>12}", "", "unsafe", "safe", "finalized");
-    row(&mut out, "L1", named(view.l1.number, view.l1.hash), view.l1_safe, view.l1_finalized);
+    let _ = writeln!(
+        out,
+        "  {:<11}{:>26}{:>12}{:>12}",
+        "", "unsafe", "safe", "finalized"
+    );
+    row(
+        &mut out,
+        "L1",
+        named(view.l1.number, view.l1.hash),
+        view.l1_safe,
+        view.l1_finalized,
+    );
     for (name, heads) in [("sequencer", &view.sequencer), ("verifier", &view.verifier)] {
         let head = named(heads.latest.number, heads.latest.hash);
-        row(&mut out, name, head, heads.safe.number, heads.finalized.number);
+        row(
+            &mut out,
+            name,
+            head,
+            heads.safe.number,
+            heads.finalized.number,
+        );
     }
     let _ = writeln!(
         out,
@@ -141,7 +164,13 @@ mod tests {
         meter.add(start, 50, 1_000_000);
         meter.add(start + Duration::from_secs(5), 50, 1_000_000);
         let rates = meter.rates(start + Duration::from_secs(6));
-        assert_eq!(rates, Rates { transactions_per_second: 10.0, gas_per_second: 200_000.0 });
+        assert_eq!(
+            rates,
+            Rates {
+                transactions_per_second: 10.0,
+                gas_per_second: 200_000.0
+            }
+        );
         let later = meter.rates(start + Duration::from_secs(12));
         assert_eq!(later.transactions_per_second, 5.0);
         assert_eq!((meter.transactions, meter.gas), (100, 2_000_000));
@@ -149,7 +178,13 @@ mod tests {
 
     #[test]
     fn numbers_are_short() {
-        let cases = [(0.0, "0"), (999.0, "999"), (1500.0, "1.5k"), (2.5e6, "2.5M"), (3e9, "3.0G")];
+        let cases = [
+            (0.0, "0"),
+            (999.0, "999"),
+            (1500.0, "1.5k"),
+            (2.5e6, "2.5M"),
+            (3e9, "3.0G"),
+        ];
         for (value, expected) in cases {
             assert_eq!(human(value), expected);
         }
@@ -157,7 +192,10 @@ mod tests {
 
     #[test]
     fn every_head_is_shown() {
-        let mut view = View { backlog_blocks: 77, ..View::default() };
+        let mut view = View {
+            backlog_blocks: 77,
+            ..View::default()
+        };
         view.l1.number = 11;
         view.sequencer.latest.number = 22;
         view.verifier.safe.number = 33;

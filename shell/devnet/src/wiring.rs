@@ -5,7 +5,7 @@ use crate::{
     descriptor::{Account, Descriptor, L1Endpoints, L2Endpoints, NodeEndpoints},
     dev_l1::{DevL1, DevL1Config},
     error::DevnetError,
-    genesis,
+    external, genesis,
     home::Home,
 };
 use alloy_primitives::Address;
@@ -65,35 +65,53 @@ impl L1 {
 
     fn source(&self, home: &Home) -> Result<Arc<L1Source>, DevnetError> {
         let trust_rpc = matches!(self, Self::External(l1) if l1.trust_rpc);
-        let options = L1Options { trust_rpc, poll_interval: POLL_INTERVAL, ..L1Options::default() };
+        let options = L1Options {
+            trust_rpc,
+            poll_interval: POLL_INTERVAL,
+            ..L1Options::default()
+        };
         let eth = EthClient::new(&self.rpc_url())?;
         let beacon = BeaconClient::new(&self.beacon_url(), &[])?;
-        Ok(Arc::new(L1Source::new(eth, beacon, Arc::new(home.rollup.clone()), options)))
+        Ok(Arc::new(L1Source::new(
+            eth,
+            beacon,
+            Arc::new(home.rollup.clone()),
+            options,
+        )))
     }
 }
 
 /// The L1 and the genesis of the rollup on it: found in the data directory, or made.
 async fn settle(config: &DevnetConfig) -> Result<(Home, L1), DevnetError> {
-    let found = if config.ephemeral { None } else { Home::load(config)? };
-    match (found, config.external_l1.clone()) {
-        (Some(home), Some(external)) => {
-            let l1 = home.check_external(external).await?;
-            Ok((home, L1::External(l1)))
+    let found = if config.ephemeral {
+        None
+    } else {
+        Home::load(config)?
+    };
+    let Some(outside) = &config.external_l1 else {
+        let home = match found {
+            Some(home) => home,
+            None => Home::create(config)?,
+        };
+        let l1 = start_dev_l1(config, &home).await?;
+        return Ok((home, l1));
+    };
+    let home = match found {
+        Some(home) => {
+            external::check(&home, outside).await?;
+            home
         }
-        (Some(home), None) => {
-            let l1 = start_dev_l1(config, &home).await?;
-            Ok((home, l1))
-        }
-        (None, Some(external)) => {
-            let (home, l1) = Home::deploy(config, external).await?;
-            Ok((home, L1::External(l1)))
-        }
-        (None, None) => {
-            let home = Home::create(config)?;
-            let l1 = start_dev_l1(config, &home).await?;
-            Ok((home, l1))
-        }
-    }
+        None => external::deploy(config, outside).await?,
+    };
+    let beacon = beacon_shim::start(&outside.rpc, &outside.beacon).await;
+    let beacon = beacon.map_err(|e| DevnetError::L1(e.to_string()))?;
+    Ok((
+        home,
+        L1::External(ExternalL1 {
+            beacon,
+            ..outside.clone()
+        }),
+    ))
 }
 
 /// Starts the built-in L1 of `home`.
@@ -112,7 +130,7 @@ async fn start_dev_l1(config: &DevnetConfig, home: &Home) -> Result<L1, DevnetEr
         engine,
         blobs: folder(config, "l1-blobs"),
         genesis_time,
-        block_time: config.l1_block_time,
+        block_time: home.l1_block_time,
         host: config.host,
         beacon_port: config.ports.l1_beacon,
         control_port: config.ports.l1_control,
@@ -127,7 +145,10 @@ impl Devnet {
         let (home, l1) = settle(config).await?;
         let devnet = Self::start(config, &home, l1).await?;
         let path = config.descriptor_path();
-        devnet.descriptor.write(&path).map_err(DevnetError::folder(&path))?;
+        devnet
+            .descriptor
+            .write(&path)
+            .map_err(DevnetError::folder(&path))?;
         Ok(devnet)
     }
 
@@ -147,19 +168,23 @@ impl Devnet {
     }
 
     /// Starts everything above the L1.
-    async fn start(
-        config: &DevnetConfig,
-        home: &Home,
-        l1: L1,
-    ) -> Result<Self, DevnetError> {
+    async fn start(config: &DevnetConfig, home: &Home, l1: L1) -> Result<Self, DevnetError> {
         let ports = &config.ports;
         let sequencer = Side::start(SideConfig {
             config,
             home,
             l1: &l1,
             name: "sequencer",
-            ports: [ports.sequencer_rpc, ports.sequencer_engine, ports.sequencer_node],
-            mode: NodeMode::Sequencer { stopped: false, l1_confs: 0, max_safe_lag: 0 },
+            ports: [
+                ports.sequencer_rpc,
+                ports.sequencer_engine,
+                ports.sequencer_node,
+            ],
+            mode: NodeMode::Sequencer {
+                stopped: false,
+                l1_confs: 0,
+                max_safe_lag: 0,
+            },
             sequencer_url: None,
         })
         .await?;
@@ -168,14 +193,24 @@ impl Devnet {
             home,
             l1: &l1,
             name: "verifier",
-            ports: [ports.verifier_rpc, ports.verifier_engine, ports.verifier_node],
+            ports: [
+                ports.verifier_rpc,
+                ports.verifier_engine,
+                ports.verifier_node,
+            ],
             mode: NodeMode::Verifier,
             sequencer_url: Some(sequencer.engine.rpc_url()),
         })
         .await?;
         let batcher = start_batcher(config, &l1, &sequencer).await?;
         let descriptor = describe(home, &l1, &sequencer, &verifier, &batcher)?;
-        Ok(Self { l1, sequencer, verifier, batcher, descriptor })
+        Ok(Self {
+            l1,
+            sequencer,
+            verifier,
+            batcher,
+            descriptor,
+        })
     }
 
     /// Stops everything, in the order in which data flows: nothing is asked for after its source
@@ -204,7 +239,9 @@ struct SideConfig<'a> {
 
 impl Side {
     async fn start(side: SideConfig<'_>) -> Result<Self, DevnetError> {
-        let SideConfig { config, home, name, .. } = side;
+        let SideConfig {
+            config, home, name, ..
+        } = side;
         let [rpc, engine_port, node_port] = side.ports;
         let addr = |port| SocketAddr::new(config.host, port);
         let mut engine = EngineConfig::new(ChainConfig::optimism(&home.rollup), home.l2.clone());
@@ -213,7 +250,9 @@ impl Side {
         engine.auth_addr = Some(addr(engine_port));
         engine.jwt = Some(JwtSecret::load_or_create(&home.jwt)?);
         engine.sequencer_url = side.sequencer_url;
-        let engine = Engine::start(engine).await.map_err(DevnetError::engine(name))?;
+        let engine = Engine::start(engine)
+            .await
+            .map_err(DevnetError::engine(name))?;
 
         let mut node = NodeConfig::new(home.rollup.clone(), l1_config(home));
         node.upgrades = home.upgrades.clone();
@@ -223,7 +262,10 @@ impl Side {
         node.name = name.into();
         let source = side.l1.source(home)?;
         let node = opal_node::start(node, source, engine.api()).await;
-        Ok(Self { node: node.map_err(DevnetError::node(name))?, engine })
+        Ok(Self {
+            node: node.map_err(DevnetError::node(name))?,
+            engine,
+        })
     }
 
     fn endpoints(&self) -> NodeEndpoints {
@@ -267,7 +309,9 @@ async fn start_batcher(
         EthClient::new(&sequencer.engine.rpc_url())?,
         RollupClient::new(&sequencer.node.rpc_url())?,
     );
-    started.await.map_err(|e| DevnetError::Batcher(e.to_string()))
+    started
+        .await
+        .map_err(|e| DevnetError::Batcher(e.to_string()))
 }
 
 fn describe(
@@ -300,7 +344,10 @@ fn describe(
         },
         accounts: genesis::dev_accounts()
             .into_iter()
-            .map(|key| Account { address: key.address(), private_key: key.to_bytes() })
+            .map(|key| Account {
+                address: key.address(),
+                private_key: key.to_bytes(),
+            })
             .collect(),
         contracts,
         rollup_config,

@@ -16,7 +16,12 @@ const MEMORY_MAX_BYTES: u64 = 2 << 30;
 
 /// Batcher data with one frame.
 fn framed(channel: u8, number: u16, is_last: bool, data: Vec<u8>) -> Bytes {
-    let frame = Frame { id: [channel; 16].into(), number, data: data.into(), is_last };
+    let frame = Frame {
+        id: [channel; 16].into(),
+        number,
+        data: data.into(),
+        is_last,
+    };
     let mut out = vec![0];
     frame.encode(&mut out);
     out.into()
@@ -24,7 +29,11 @@ fn framed(channel: u8, number: u16, is_last: bool, data: Vec<u8>) -> Bytes {
 
 /// Things that are no batches.
 fn garbage() -> Vec<(&'static str, Bytes)> {
-    let bomb = compress(&vec![0; MAX_RLP_BYTES_PER_CHANNEL_FJORD + 1_000_000], Compression::Zlib, 9);
+    let bomb = compress(
+        &vec![0; MAX_RLP_BYTES_PER_CHANNEL_FJORD + 1_000_000],
+        Compression::Zlib,
+        9,
+    );
     let brotli = compress(&[0xb8; 5_000], Compression::Brotli, 9);
     let mut cut = framed(2, 0, true, vec![7; 100]).to_vec();
     cut.truncate(60);
@@ -34,20 +43,40 @@ fn garbage() -> Vec<(&'static str, Bytes)> {
         ("an unknown version", vec![9, 1, 2, 3].into()),
         ("an alt-DA commitment", vec![1, 0, 5].into()),
         ("a frame cut short", cut.into()),
-        ("noise", (0..2_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect()),
-        ("a frame without a channel", framed(3, 5, false, vec![1; 10])),
-        ("a channel that is no stream", framed(4, 0, true, vec![0xff; 300])),
+        (
+            "noise",
+            (0..2_000u32)
+                .map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8)
+                .collect(),
+        ),
+        (
+            "a frame without a channel",
+            framed(3, 5, false, vec![1; 10]),
+        ),
+        (
+            "a channel that is no stream",
+            framed(4, 0, true, vec![0xff; 300]),
+        ),
         ("an empty channel", framed(5, 0, true, vec![])),
-        ("a truncated brotli channel", framed(6, 0, true, brotli[..brotli.len() / 2].to_vec())),
+        (
+            "a truncated brotli channel",
+            framed(6, 0, true, brotli[..brotli.len() / 2].to_vec()),
+        ),
         ("a channel of no batches", framed(7, 0, true, brotli)),
         ("a bomb", framed(8, 0, true, bomb)),
-        ("a channel that never ends", framed(9, 0, false, vec![0x78; 500])),
+        (
+            "a channel that never ends",
+            framed(9, 0, false, vec![0x78; 500]),
+        ),
     ]
 }
 
 async fn throw(ring: &Ring, from: &Wallet) {
-    let inbox: Address =
-        ring.about.rollup_config["batch_inbox_address"].as_str().unwrap().parse().unwrap();
+    let inbox: Address = ring.about.rollup_config["batch_inbox_address"]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap();
     for (name, data) in garbage() {
         println!("throwing {name}, {} bytes", data.len());
         from.send(&ring.l1, inbox, U256::ZERO, data).await;
@@ -73,16 +102,31 @@ async fn garbage_from_a_stranger_changes_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn garbage_from_the_batcher_key_only_delays() {
     let ring = Ring::start(|_| {}).await;
-    let batcher = Wallet { key: opal_devnet::genesis::roles().batcher };
-    let stop: serde_json::Value = ring.batcher.request_once("admin_stopBatcher", ()).await.unwrap();
+    let batcher = Wallet {
+        key: opal_devnet::genesis::roles().batcher,
+    };
+    let stop: serde_json::Value = ring
+        .batcher
+        .request_once("admin_stopBatcher", ())
+        .await
+        .unwrap();
     println!("stopped: {stop}");
     throw(&ring, &batcher).await;
-    let _: serde_json::Value = ring.batcher.request_once("admin_startBatcher", ()).await.unwrap();
+    let _: serde_json::Value = ring
+        .batcher
+        .request_once("admin_startBatcher", ())
+        .await
+        .unwrap();
     ring.assert_in_step(3).await;
     let somebody = PrivateKeySigner::random().address();
-    ring.wallet(9).send(&ring.sequencer, somebody, ether(1), Bytes::new()).await;
+    ring.wallet(9)
+        .send(&ring.sequencer, somebody, ether(1), Bytes::new())
+        .await;
     ring.assert_in_step(3).await;
-    assert_eq!(ring.verifier.balance(somebody, kit::LATEST).await.unwrap(), ether(1));
+    assert_eq!(
+        ring.verifier.balance(somebody, kit::LATEST).await.unwrap(),
+        ether(1)
+    );
     assert_memory_bounded();
     ring.stop().await;
 }

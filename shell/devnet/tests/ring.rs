@@ -27,7 +27,9 @@ async fn deposit(ring: &Ring, wallet: &Wallet, to: Address, value: U256) -> Valu
         data: Bytes::new(),
     };
     let portal = ring.contract("OptimismPortal");
-    wallet.send(&ring.l1, portal, value, call.abi_encode().into()).await
+    wallet
+        .send(&ring.l1, portal, value, call.abi_encode().into())
+        .await
 }
 
 async fn balances(ring: &Ring, of: Address) -> (U256, U256) {
@@ -39,7 +41,11 @@ async fn balances(ring: &Ring, of: Address) -> (U256, U256) {
 async fn both_have(ring: &Ring, of: Address, amount: U256) {
     eventually("both nodes have the balance", async || {
         let found = balances(ring, of).await;
-        if found == (amount, amount) { Ok(()) } else { Err(found) }
+        if found == (amount, amount) {
+            Ok(())
+        } else {
+            Err(found)
+        }
     })
     .await;
 }
@@ -48,9 +54,15 @@ async fn both_have(ring: &Ring, of: Address, amount: U256) {
 async fn a_transfer_lands_in_the_same_block_on_the_verifier() {
     let ring = Ring::start(|_| {}).await;
     let wallet = ring.wallet(0);
-    let receipt_ = wallet.send(&ring.sequencer, SOMEBODY, ether(1), Bytes::new()).await;
+    let receipt_ = wallet
+        .send(&ring.sequencer, SOMEBODY, ether(1), Bytes::new())
+        .await;
     both_have(&ring, SOMEBODY, ether(1)).await;
-    let hash = receipt_["transactionHash"].as_str().unwrap().parse().unwrap();
+    let hash = receipt_["transactionHash"]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap();
     let there = receipt(&ring.verifier, hash).await;
     assert_eq!(receipt_["blockHash"], there["blockHash"]);
     assert_eq!(receipt_["l1Fee"], there["l1Fee"]);
@@ -68,7 +80,9 @@ async fn a_transfer_lands_in_the_same_block_on_the_verifier() {
     assert!(ours.unsafe_l2.number >= ours.safe_l2.number);
 
     // A transaction sent to the verifier is forwarded to the sequencer.
-    let raw = wallet.sign(&ring.verifier, SOMEBODY, ether(1), Bytes::new()).await;
+    let raw = wallet
+        .sign(&ring.verifier, SOMEBODY, ether(1), Bytes::new())
+        .await;
     ring.verifier.send_raw_transaction(&raw).await.unwrap();
     both_have(&ring, SOMEBODY, ether(2)).await;
     ring.stop().await;
@@ -87,23 +101,43 @@ async fn a_deposit_mints_on_both_nodes() {
 async fn system_config_changes_take_effect_on_both_nodes() {
     let ring = Ring::start(|_| {}).await;
     let config = ring.contract("SystemConfig");
-    let owner = Wallet { key: opal_devnet::genesis::roles().owner };
-    let gas_limit = setGasLimitCall { gasLimit: 70_000_000 };
-    owner.send(&ring.l1, config, U256::ZERO, gas_limit.abi_encode().into()).await;
-    let scalars = setGasConfigEcotoneCall { baseFeeScalar: 4321, blobBaseFeeScalar: 98765 };
-    owner.send(&ring.l1, config, U256::ZERO, scalars.abi_encode().into()).await;
+    let owner = Wallet {
+        key: opal_devnet::genesis::roles().owner,
+    };
+    let gas_limit = setGasLimitCall {
+        gasLimit: 70_000_000,
+    };
+    owner
+        .send(&ring.l1, config, U256::ZERO, gas_limit.abi_encode().into())
+        .await;
+    let scalars = setGasConfigEcotoneCall {
+        baseFeeScalar: 4321,
+        blobBaseFeeScalar: 98765,
+    };
+    owner
+        .send(&ring.l1, config, U256::ZERO, scalars.abi_encode().into())
+        .await;
     for client in [&ring.sequencer, &ring.verifier] {
         eventually("the new gas limit and scalars", async || {
-            let head: Value =
-                client.request("eth_getBlockByNumber", ("latest", false)).await.unwrap();
+            let head: Value = client
+                .request("eth_getBlockByNumber", ("latest", false))
+                .await
+                .unwrap();
             let l1_block = ring.contract("L1Block");
-            let packed = client.storage_at(l1_block, U256::from(3), LATEST).await.unwrap();
+            let packed = client
+                .storage_at(l1_block, U256::from(3), LATEST)
+                .await
+                .unwrap();
             let base = u32::from_be_bytes(packed[16..20].try_into().unwrap());
             let blob = u32::from_be_bytes(packed[20..24].try_into().unwrap());
             let found = (number(&head["gasLimit"]), base, blob);
             let swapped = (found.0, blob, base);
             let wanted = (70_000_000, 4321, 98765);
-            if found == wanted || swapped == wanted { Ok(()) } else { Err((found, packed)) }
+            if found == wanted || swapped == wanted {
+                Ok(())
+            } else {
+                Err((found, packed))
+            }
         })
         .await;
     }
@@ -111,8 +145,12 @@ async fn system_config_changes_take_effect_on_both_nodes() {
     // With another batcher in charge, ours is a stranger: the safe head stands still, until it is
     // in charge again.
     let set_batcher = async |who: Address| {
-        let call = setBatcherHashCall { batcherHash: who.into_word() };
-        owner.send(&ring.l1, config, U256::ZERO, call.abi_encode().into()).await
+        let call = setBatcherHashCall {
+            batcherHash: who.into_word(),
+        };
+        owner
+            .send(&ring.l1, config, U256::ZERO, call.abi_encode().into())
+            .await
     };
     set_batcher(SOMEBODY).await;
     let mut before = ring.safe().await;
@@ -132,7 +170,9 @@ async fn system_config_changes_take_effect_on_both_nodes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn forks_activate_while_the_chain_runs() {
     let ring = Ring::start(|config| {
-        config.forks = ["isthmus@6", "jovian@10", "karst@14"].map(|f| f.parse().unwrap()).into();
+        config.forks = ["isthmus@6", "jovian@10", "karst@14"]
+            .map(|f| f.parse().unwrap())
+            .into();
     })
     .await;
     let goal = eventually("blocks past the last fork", async || {
@@ -141,15 +181,24 @@ async fn forks_activate_while_the_chain_runs() {
     })
     .await;
     ring.same_block(goal).await;
-    let head: Value = ring.verifier.request("eth_getBlockByNumber", ("latest", false)).await.unwrap();
+    let head: Value = ring
+        .verifier
+        .request("eth_getBlockByNumber", ("latest", false))
+        .await
+        .unwrap();
     // Jovian's extra data is 17 bytes with version 1.
     let extra = head["extraData"].as_str().unwrap();
-    assert!(extra.starts_with("0x01") && extra.len() == 2 + 2 * 17, "{extra}");
+    assert!(
+        extra.starts_with("0x01") && extra.len() == 2 + 2 * 17,
+        "{extra}"
+    );
     // The upgraded oracle knows.
     let call = json!({ "to": ring.contract("GasPriceOracle"), "data": "0xb3d72079" });
     let _ = call;
     let wallet = ring.wallet(2);
-    wallet.send(&ring.sequencer, SOMEBODY, ether(1), Bytes::new()).await;
+    wallet
+        .send(&ring.sequencer, SOMEBODY, ether(1), Bytes::new())
+        .await;
     both_have(&ring, SOMEBODY, ether(1)).await;
     ring.stop().await;
 }
@@ -158,29 +207,53 @@ async fn forks_activate_while_the_chain_runs() {
 async fn a_deposit_arrives_although_sequencer_and_batcher_are_stopped() {
     let ring = Ring::start(|config| config.seq_window_size = 8).await;
     ring.wait_for_safe(2).await;
-    let _: Value = ring.batcher.request_once("admin_stopBatcher", ()).await.unwrap();
+    let _: Value = ring
+        .batcher
+        .request_once("admin_stopBatcher", ())
+        .await
+        .unwrap();
     ring.sequencer_node.stop_sequencer().await.unwrap();
     deposit(&ring, &ring.wallet(3), SOMEBODY, ether(5)).await;
     eventually("the deposit on the verifier", async || {
         let found = ring.verifier.balance(SOMEBODY, LATEST).await.unwrap();
-        if found == ether(5) { Ok(()) } else { Err(found) }
+        if found == ether(5) {
+            Ok(())
+        } else {
+            Err(found)
+        }
     })
     .await;
 
     // The sequencer comes back, accepts that chain, and builds on.
     eventually("the sequencer's node follows", async || {
         let found = ring.sequencer.balance(SOMEBODY, LATEST).await.unwrap();
-        if found == ether(5) { Ok(()) } else { Err(found) }
+        if found == ether(5) {
+            Ok(())
+        } else {
+            Err(found)
+        }
     })
     .await;
-    let _: Value = ring.batcher.request_once("admin_startBatcher", ()).await.unwrap();
+    let _: Value = ring
+        .batcher
+        .request_once("admin_startBatcher", ())
+        .await
+        .unwrap();
     eventually("the sequencer starts again", async || {
-        let head = ring.sequencer_node.sync_status().await.unwrap().unsafe_l2.hash;
+        let head = ring
+            .sequencer_node
+            .sync_status()
+            .await
+            .unwrap()
+            .unsafe_l2
+            .hash;
         ring.sequencer_node.start_sequencer(head).await
     })
     .await;
     let to = address!("0000000000000000000000000000000000c0ffee");
-    ring.wallet(4).send(&ring.sequencer, to, ether(1), Bytes::new()).await;
+    ring.wallet(4)
+        .send(&ring.sequencer, to, ether(1), Bytes::new())
+        .await;
     both_have(&ring, to, ether(1)).await;
     ring.assert_in_step(2).await;
     ring.stop().await;
@@ -196,11 +269,17 @@ async fn an_l1_reorg_loses_nothing_of_the_canonical_l1() {
     let old = block_hash(&ring.l1, head - 3).await;
     // Transactions return to the pool and land again, batches among them.
     ring.order("dev_reorg", json!([6])).await;
-    assert_ne!(block_hash(&ring.l1, head - 3).await, old, "the L1 was reorged");
+    assert_ne!(
+        block_hash(&ring.l1, head - 3).await,
+        old,
+        "the L1 was reorged"
+    );
     ring.assert_in_step(4).await;
     both_have(&ring, SOMEBODY, ether(7)).await;
     let to = address!("0000000000000000000000000000000000c0ffee");
-    ring.wallet(6).send(&ring.sequencer, to, ether(1), Bytes::new()).await;
+    ring.wallet(6)
+        .send(&ring.sequencer, to, ether(1), Bytes::new())
+        .await;
     both_have(&ring, to, ether(1)).await;
     ring.stop().await;
 }
@@ -213,7 +292,9 @@ async fn batches_lost_in_an_l1_reorg_are_posted_again() {
     ring.order("dev_reorg", json!([6, true])).await;
     ring.assert_in_step(6).await;
     let to = address!("0000000000000000000000000000000000c0ffee");
-    ring.wallet(7).send(&ring.sequencer, to, ether(1), Bytes::new()).await;
+    ring.wallet(7)
+        .send(&ring.sequencer, to, ether(1), Bytes::new())
+        .await;
     both_have(&ring, to, ether(1)).await;
     ring.stop().await;
 }

@@ -8,7 +8,10 @@ use opal_devnet::{Devnet, DevnetConfig, ExternalL1};
 use std::{fs, path::Path};
 
 fn on_disk(folder: &Path) -> DevnetConfig {
-    DevnetConfig { ephemeral: false, ..DevnetConfig::ephemeral(folder.to_owned()) }
+    DevnetConfig {
+        ephemeral: false,
+        ..DevnetConfig::ephemeral(folder.to_owned())
+    }
 }
 
 /// The words with which a devnet refuses to start.
@@ -24,7 +27,9 @@ async fn a_second_start_resumes() {
     let folder = tempfile::tempdir().unwrap();
     let ring = Ring::resume(on_disk(folder.path())).await;
     let somebody = ring.wallet(1).address();
-    ring.wallet(0).send(&ring.sequencer, somebody, ether(1), Bytes::new()).await;
+    ring.wallet(0)
+        .send(&ring.sequencer, somebody, ether(1), Bytes::new())
+        .await;
     ring.assert_in_step(3).await;
     let safe = ring.safe().await;
     let hash = block_hash(&ring.verifier, safe).await.unwrap();
@@ -33,12 +38,19 @@ async fn a_second_start_resumes() {
     ring.stop().await;
 
     let ring = Ring::resume(config).await;
-    assert_eq!(ring.about.rollup_config["genesis"], genesis, "it is the same chain");
+    assert_eq!(
+        ring.about.rollup_config["genesis"], genesis,
+        "it is the same chain"
+    );
     assert_eq!(block_hash(&ring.verifier, safe).await, Some(hash));
     assert_eq!(block_hash(&ring.sequencer, safe).await, Some(hash));
     eventually("the chain goes on", async || {
         let now = ring.safe().await;
-        if now > safe + 3 { Ok(()) } else { Err((now, safe)) }
+        if now > safe + 3 {
+            Ok(())
+        } else {
+            Err((now, safe))
+        }
     })
     .await;
     ring.assert_in_step(2).await;
@@ -70,12 +82,19 @@ async fn a_foreign_or_corrupt_data_directory_is_refused() {
     fs::create_dir(folder.path().join("genesis")).unwrap();
     fs::write(folder.path().join("genesis/rollup.json"), "{ not json").unwrap();
     let words = refusal(&on_disk(folder.path())).await;
-    assert!(words.contains("rollup.json") || words.contains("genesis"), "{words}");
+    assert!(
+        words.contains("rollup.json") || words.contains("genesis"),
+        "{words}"
+    );
 
     // Another chain's database in the place of ours.
     let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     for folder in [&one, &two] {
-        Devnet::launch(&on_disk(folder.path())).await.unwrap().shutdown().await;
+        Devnet::launch(&on_disk(folder.path()))
+            .await
+            .unwrap()
+            .shutdown()
+            .await;
         // Genesis times differ by at least a second, so the chains do.
         tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
     }

@@ -56,7 +56,11 @@ struct Refusal(StatusCode, String);
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        (self.0, Json(json!({ "code": self.0.as_u16(), "message": self.1 }))).into_response()
+        (
+            self.0,
+            Json(json!({ "code": self.0.as_u16(), "message": self.1 })),
+        )
+            .into_response()
     }
 }
 
@@ -123,7 +127,9 @@ async fn blobs(
             data.push(Value::from(hex::encode_prefixed(blob.as_slice())));
         }
     }
-    Ok(Json(json!({ "execution_optimistic": false, "finalized": false, "data": data })))
+    Ok(Json(
+        json!({ "execution_optimistic": false, "finalized": false, "data": data }),
+    ))
 }
 
 async fn blob_sidecars(
@@ -196,9 +202,17 @@ fn header_json(slot: u64, block: &SlotBlock) -> Value {
 
 /// Values of `key` in a query, whether repeated or separated by commas.
 fn parameters<'a>(query: Option<&'a str>, key: &'a str) -> impl Iterator<Item = String> + 'a {
-    let pairs = query.unwrap_or("").split('&').filter_map(|pair| pair.split_once('='));
-    let values = pairs.filter(move |(name, _)| *name == key).map(|(_, value)| value);
-    values.flat_map(|value| value.split(',')).filter(|value| !value.is_empty()).map(str::to_owned)
+    let pairs = query
+        .unwrap_or("")
+        .split('&')
+        .filter_map(|pair| pair.split_once('='));
+    let values = pairs
+        .filter(move |(name, _)| *name == key)
+        .map(|(_, value)| value);
+    values
+        .flat_map(|value| value.split(','))
+        .filter(|value| !value.is_empty())
+        .map(str::to_owned)
 }
 
 fn versioned_hash(blob: &Blob) -> Result<B256, Refusal> {
@@ -212,8 +226,13 @@ fn versioned_hash(blob: &Blob) -> Result<B256, Refusal> {
 fn prove(blob: &Blob) -> Result<(Bytes48, Bytes48), Refusal> {
     let blob = c_kzg::Blob::from_bytes(blob.as_slice()).map_err(internal)?;
     let settings = c_kzg::ethereum_kzg_settings(KZG_PRECOMPUTE);
-    let commitment = settings.blob_to_kzg_commitment(&blob).map_err(internal)?.to_bytes();
-    let proof = settings.compute_blob_kzg_proof(&blob, &commitment).map_err(internal)?;
+    let commitment = settings
+        .blob_to_kzg_commitment(&blob)
+        .map_err(internal)?
+        .to_bytes();
+    let proof = settings
+        .compute_blob_kzg_proof(&blob, &commitment)
+        .map_err(internal)?;
     Ok((commitment, proof.to_bytes()))
 }
 

@@ -27,7 +27,10 @@ impl BlobStore {
         if let Some(folder) = &folder {
             fs::create_dir_all(folder)?;
         }
-        Ok(Self { folder, memory: Mutex::default() })
+        Ok(Self {
+            folder,
+            memory: Mutex::default(),
+        })
     }
 
     /// Keeps the blobs of a block, in the order of the block's transactions.
@@ -39,7 +42,10 @@ impl BlobStore {
         }
         let trimmed: Vec<Vec<u8>> = blobs.iter().map(|blob| trim(blob)).collect();
         let Some(folder) = &self.folder else {
-            self.memory.lock().unwrap_or_else(PoisonError::into_inner).insert(block, trimmed);
+            self.memory
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(block, trimmed);
             return Ok(());
         };
         let mut file = Vec::new();
@@ -57,7 +63,12 @@ impl BlobStore {
     pub(crate) fn get(&self, block: B256) -> io::Result<Vec<Box<Blob>>> {
         let Some(folder) = &self.folder else {
             let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
-            return Ok(memory.get(&block).into_iter().flatten().map(|b| pad(b)).collect());
+            return Ok(memory
+                .get(&block)
+                .into_iter()
+                .flatten()
+                .map(|b| pad(b))
+                .collect());
         };
         match fs::read(path_of(folder, block)) {
             Ok(file) => split(&file),
@@ -72,7 +83,10 @@ impl BlobStore {
             // A file that is already gone is as good as pruned.
             Some(folder) => drop(fs::remove_file(path_of(folder, block))),
             None => {
-                self.memory.lock().unwrap_or_else(PoisonError::into_inner).remove(&block);
+                self.memory
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .remove(&block);
             }
         }
     }
@@ -83,7 +97,10 @@ fn path_of(folder: &Path, block: B256) -> PathBuf {
 }
 
 fn trim(blob: &Blob) -> Vec<u8> {
-    let end = blob.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    let end = blob
+        .iter()
+        .rposition(|byte| *byte != 0)
+        .map_or(0, |last| last + 1);
     blob[..end].to_vec()
 }
 
@@ -106,7 +123,11 @@ fn split(mut file: &[u8]) -> io::Result<Vec<Box<Blob>>> {
         blobs.push(pad(blob));
         file = rest;
     }
-    if file.is_empty() { Ok(blobs) } else { Err(damaged()) }
+    if file.is_empty() {
+        Ok(blobs)
+    } else {
+        Err(damaged())
+    }
 }
 
 #[cfg(test)]

@@ -26,7 +26,14 @@ pub(crate) fn module(
     let mut module = RpcModule::new(Control { beacon, orders });
     module.register_async_method("dev_reorg", |params, control, _| async move {
         let (depth, drop_transactions) = reorg_params(&params)?;
-        order(&control, Order::Reorg { depth, drop_transactions }).await
+        order(
+            &control,
+            Order::Reorg {
+                depth,
+                drop_transactions,
+            },
+        )
+        .await
     })?;
     module.register_async_method("dev_stall", |params, control, _| async move {
         let stalled = params.one()?;
@@ -34,7 +41,10 @@ pub(crate) fn module(
     })?;
     module.register_method("dev_withholdBlobs", |params, control, _| {
         let withhold: bool = params.one()?;
-        control.beacon.withhold_blobs.store(withhold, Ordering::Relaxed);
+        control
+            .beacon
+            .withhold_blobs
+            .store(withhold, Ordering::Relaxed);
         Ok::<_, ErrorObjectOwned>(withhold)
     })?;
     Ok(module)
@@ -53,6 +63,10 @@ async fn order(control: &Control, order: Order) -> Result<B256, ErrorObjectOwned
     let failed = |why: String| ErrorObjectOwned::owned(INTERNAL_ERROR_CODE, why, None::<()>);
     let (reply, answer) = oneshot::channel();
     let gone = || failed("the L1 is shutting down".into());
-    control.orders.send((order, reply)).await.map_err(|_| gone())?;
+    control
+        .orders
+        .send((order, reply))
+        .await
+        .map_err(|_| gone())?;
     answer.await.map_err(|_| gone())?.map_err(failed)
 }

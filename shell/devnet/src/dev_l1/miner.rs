@@ -75,7 +75,10 @@ impl Miner {
             block.ok_or_else(|| format!("the L1 has no block {tag:?}"))
         };
         let head = read(BlockTag::Latest).await?;
-        let oldest = head.header.number.saturating_sub(BLOB_RETENTION_BLOCKS as u64);
+        let oldest = head
+            .header
+            .number
+            .saturating_sub(BLOB_RETENTION_BLOCKS as u64);
         let mut recent = VecDeque::new();
         for number in oldest..=head.header.number {
             let found = read(BlockTag::Number(number)).await?;
@@ -91,7 +94,13 @@ impl Miner {
                 recent.pop_front();
             }
         }
-        Ok(Self { engine, beacon, recent, stalled: false, attempt: 0 })
+        Ok(Self {
+            engine,
+            beacon,
+            recent,
+            stalled: false,
+            attempt: 0,
+        })
     }
 
     /// Makes blocks and obeys orders until told to stop.
@@ -119,13 +128,18 @@ impl Miner {
     }
 
     fn head(&self) -> Recent {
-        *self.recent.back().expect("the miner always remembers the head")
+        *self
+            .recent
+            .back()
+            .expect("the miner always remembers the head")
     }
 
     /// Start of the next slot to fill, and how long until then.
     fn next_block_time(&self) -> (u64, Duration) {
         let slots = &self.beacon.slots;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         let after_head = slots.slot_at(self.head().block.time).saturating_add(1);
         let time = slots.time_of(after_head.max(slots.slot_at(now.as_secs())));
         (time, Duration::from_secs(time).saturating_sub(now))
@@ -140,7 +154,12 @@ impl Miner {
 
     async fn build(&mut self, parent: B256, time: u64) -> Result<BuiltL1Block, String> {
         self.attempt = self.attempt.wrapping_add(1);
-        let seed = [parent.as_slice(), &time.to_be_bytes(), &self.attempt.to_be_bytes()].concat();
+        let seed = [
+            parent.as_slice(),
+            &time.to_be_bytes(),
+            &self.attempt.to_be_bytes(),
+        ]
+        .concat();
         let attributes = L1BlockAttributes {
             parent: Some(parent),
             timestamp: time,
@@ -148,10 +167,21 @@ impl Miner {
             fee_recipient: Address::ZERO,
             parent_beacon_block_root: beacon_root(parent),
         };
-        let built = self.engine.build_block(attributes).await.map_err(|e| e.to_string())?;
+        let built = self
+            .engine
+            .build_block(attributes)
+            .await
+            .map_err(|e| e.to_string())?;
         // The blobs must be there before anybody can see the block.
-        let blobs: Vec<&Blob> = built.sidecars.iter().flat_map(|sidecar| blobs_of(sidecar)).collect();
-        self.beacon.blobs.put(built.hash, &blobs).map_err(|e| format!("cannot keep blobs: {e}"))?;
+        let blobs: Vec<&Blob> = built
+            .sidecars
+            .iter()
+            .flat_map(|sidecar| blobs_of(sidecar))
+            .collect();
+        self.beacon
+            .blobs
+            .put(built.hash, &blobs)
+            .map_err(|e| format!("cannot keep blobs: {e}"))?;
         Ok(built)
     }
 
@@ -162,7 +192,10 @@ impl Miner {
             state_root: built.header.state_root,
             time: built.header.timestamp,
         };
-        self.recent.push_back(Recent { number: built.header.number, block });
+        self.recent.push_back(Recent {
+            number: built.header.number,
+            block,
+        });
         if self.recent.len() > RECENT_BLOCKS {
             self.recent.pop_front();
         }
@@ -179,7 +212,10 @@ impl Miner {
         };
         let (head, safe) = (behind(0), behind(SAFE_DISTANCE_BLOCKS));
         let finalized = behind(FINALIZED_DISTANCE_BLOCKS);
-        self.engine.set_heads(head, safe, finalized).await.map_err(|e| e.to_string())
+        self.engine
+            .set_heads(head, safe, finalized)
+            .await
+            .map_err(|e| e.to_string())
     }
 
     async fn obey(&mut self, order: Order) -> Result<B256, String> {
@@ -188,7 +224,10 @@ impl Miner {
                 self.stalled = stalled;
                 info!(stalled, "L1 ordered to stall or resume");
             }
-            Order::Reorg { depth, drop_transactions } => {
+            Order::Reorg {
+                depth,
+                drop_transactions,
+            } => {
                 self.reorg(depth, drop_transactions).await?;
             }
         }
@@ -198,7 +237,9 @@ impl Miner {
     async fn reorg(&mut self, depth: usize, drop_transactions: bool) -> Result<(), String> {
         let deepest = self.recent.len() - 1;
         if depth == 0 || depth > deepest {
-            return Err(format!("a reorg can replace 1 to {deepest} blocks, not {depth}"));
+            return Err(format!(
+                "a reorg can replace 1 to {deepest} blocks, not {depth}"
+            ));
         }
         let replaced: Vec<_> = self.recent.drain(self.recent.len() - depth..).collect();
         for old in &replaced {

@@ -60,28 +60,40 @@ pub(crate) struct DevL1 {
 impl DevL1 {
     /// Opens the chain, starts the servers and the miner.
     pub(crate) async fn start(config: DevL1Config) -> Result<Self, DevnetError> {
-        let engine = Engine::start(config.engine).await.map_err(DevnetError::engine("L1"))?;
-        let blobs = BlobStore::open(config.blobs.clone()).map_err(|source| DevnetError::Folder {
-            path: config.blobs.unwrap_or_default(),
-            source,
-        })?;
+        let engine = Engine::start(config.engine)
+            .await
+            .map_err(DevnetError::engine("L1"))?;
+        let blobs =
+            BlobStore::open(config.blobs.clone()).map_err(|source| DevnetError::Folder {
+                path: config.blobs.unwrap_or_default(),
+                source,
+            })?;
         let beacon = Arc::new(Beacon {
             slots: Slots::new(config.genesis_time, config.block_time),
             blobs,
             withhold_blobs: AtomicBool::new(false),
         });
-        let miner = Miner::new(engine.clone(), beacon.clone()).await.map_err(DevnetError::L1)?;
+        let miner = Miner::new(engine.clone(), beacon.clone())
+            .await
+            .map_err(DevnetError::L1)?;
         let (stop, stopped) = watch::channel(false);
         let (orders, inbox) = mpsc::channel(ORDERS_QUEUE);
 
         let beacon_addr = SocketAddr::new(config.host, config.beacon_port);
-        let listener = TcpListener::bind(beacon_addr).await.map_err(DevnetError::listen(beacon_addr))?;
-        let bound = listener.local_addr().map_err(DevnetError::listen(beacon_addr))?;
+        let listener = TcpListener::bind(beacon_addr)
+            .await
+            .map_err(DevnetError::listen(beacon_addr))?;
+        let bound = listener
+            .local_addr()
+            .map_err(DevnetError::listen(beacon_addr))?;
         let routes = beacon::routes(beacon.clone());
         let mut until = stopped.clone();
         let server = tokio::spawn(async move {
             let stop = async move { drop(until.changed().await) };
-            if let Err(error) = axum::serve(listener, routes).with_graceful_shutdown(stop).await {
+            if let Err(error) = axum::serve(listener, routes)
+                .with_graceful_shutdown(stop)
+                .await
+            {
                 tracing::error!(%error, "beacon endpoints of the L1 failed");
             }
         });
@@ -91,7 +103,9 @@ impl DevL1 {
             .build(control_addr)
             .await
             .map_err(DevnetError::listen(control_addr))?;
-        let control_bound = control.local_addr().map_err(DevnetError::listen(control_addr))?;
+        let control_bound = control
+            .local_addr()
+            .map_err(DevnetError::listen(control_addr))?;
         let module = control::module(beacon, orders).map_err(|e| DevnetError::L1(e.to_string()))?;
         Ok(Self {
             engine,

@@ -36,7 +36,11 @@ pub(crate) struct Slots {
 impl Slots {
     /// A chain of no blocks yet.
     pub(crate) fn new(genesis_time: u64, seconds_per_slot: u64) -> Self {
-        Self { genesis_time, seconds_per_slot: seconds_per_slot.max(1), blocks: Mutex::default() }
+        Self {
+            genesis_time,
+            seconds_per_slot: seconds_per_slot.max(1),
+            blocks: Mutex::default(),
+        }
     }
 
     /// The slot that covers `time`; times before genesis fall into slot 0.
@@ -46,7 +50,8 @@ impl Slots {
 
     /// Unix time at which `slot` starts.
     pub(crate) const fn time_of(&self, slot: u64) -> u64 {
-        self.genesis_time.saturating_add(slot.saturating_mul(self.seconds_per_slot))
+        self.genesis_time
+            .saturating_add(slot.saturating_mul(self.seconds_per_slot))
     }
 
     /// Makes `block` the head: all blocks in its slot and later ones leave the chain.
@@ -78,14 +83,23 @@ impl Slots {
     /// The block whose beacon root is `root`.
     pub(crate) fn block_by_root(&self, root: B256) -> Option<(u64, SlotBlock)> {
         let blocks = self.blocks.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = blocks.iter().rev().find(|(_, block)| beacon_root(block.hash) == root);
+        let found = blocks
+            .iter()
+            .rev()
+            .find(|(_, block)| beacon_root(block.hash) == root);
         found.map(|(slot, block)| (*slot, *block))
     }
 }
 
 /// The beacon block root that belongs to an execution block.
 pub(crate) fn beacon_root(execution_block: B256) -> B256 {
-    keccak256([b"opal development beacon".as_slice(), execution_block.as_slice()].concat())
+    keccak256(
+        [
+            b"opal development beacon".as_slice(),
+            execution_block.as_slice(),
+        ]
+        .concat(),
+    )
 }
 
 #[cfg(test)]
@@ -111,7 +125,13 @@ mod tests {
         slots.set_head(block(9, 106), 10);
         assert_eq!(slots.head(), Some((3, block(9, 106))));
         assert_eq!(slots.block(4), None);
-        assert_eq!(slots.block_by_root(beacon_root(B256::repeat_byte(2))).unwrap().0, 1);
+        assert_eq!(
+            slots
+                .block_by_root(beacon_root(B256::repeat_byte(2)))
+                .unwrap()
+                .0,
+            1
+        );
     }
 
     #[test]

@@ -90,7 +90,12 @@ impl Ring {
     }
 
     pub async fn safe(&self) -> u64 {
-        self.verifier_node.sync_status().await.unwrap().safe_l2.number
+        self.verifier_node
+            .sync_status()
+            .await
+            .unwrap()
+            .safe_l2
+            .number
     }
 
     /// Waits until the verifier's safe head is `more` blocks past where it is now.
@@ -98,7 +103,11 @@ impl Ring {
         let goal = self.safe().await + more;
         eventually("the verifier's safe head moves on", async || {
             let safe = self.safe().await;
-            if safe >= goal { Ok(safe) } else { Err(format!("safe {safe}, want {goal}")) }
+            if safe >= goal {
+                Ok(safe)
+            } else {
+                Err(format!("safe {safe}, want {goal}"))
+            }
         })
         .await
     }
@@ -150,7 +159,9 @@ pub struct Wallet {
 
 impl Wallet {
     pub fn new(key: B256) -> Self {
-        Self { key: PrivateKeySigner::from_bytes(&key).unwrap() }
+        Self {
+            key: PrivateKeySigner::from_bytes(&key).unwrap(),
+        }
     }
 
     pub fn address(&self) -> Address {
@@ -172,7 +183,9 @@ impl Wallet {
             input: data,
         };
         let signature = self.key.sign_hash_sync(&tx.signature_hash()).unwrap();
-        TxEnvelope::from(tx.into_signed(signature)).encoded_2718().into()
+        TxEnvelope::from(tx.into_signed(signature))
+            .encoded_2718()
+            .into()
     }
 
     /// Sends a transaction and waits until it is in a block; returns its receipt as JSON.
@@ -188,7 +201,10 @@ impl Wallet {
 /// Waits for the receipt of a transaction.
 pub async fn receipt(on: &EthClient, hash: B256) -> Value {
     eventually("a transaction is mined", async || {
-        let receipt: Option<Value> = on.request("eth_getTransactionReceipt", (hash,)).await.unwrap();
+        let receipt: Option<Value> = on
+            .request("eth_getTransactionReceipt", (hash,))
+            .await
+            .unwrap();
         receipt.ok_or(hash)
     })
     .await
@@ -196,7 +212,9 @@ pub async fn receipt(on: &EthClient, hash: B256) -> Value {
 
 /// A quantity of a JSON answer.
 pub fn number(value: &Value) -> u64 {
-    let text = value.as_str().unwrap_or_else(|| panic!("{value} is no quantity"));
+    let text = value
+        .as_str()
+        .unwrap_or_else(|| panic!("{value} is no quantity"));
     u64::from_str_radix(text.trim_start_matches("0x"), 16).unwrap()
 }
 

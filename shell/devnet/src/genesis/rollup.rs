@@ -1,0 +1,54 @@
+//! The rollup configuration of a fresh rollup, and the upgrade transactions of its later forks.
+
+use super::{artifacts, config::DeployConfig, deploy::Addresses};
+use alloy_genesis::Genesis;
+use opal_execution::{ChainConfig, genesis};
+use opal_protocol::{
+    Fork, L1Ref, L2Id, RollupConfig, RollupGenesis, Upgrades,
+    upgrades::{isthmus_bundle, jovian_bundle},
+};
+
+/// The rollup configuration, given what [`l2_genesis`](super::l2_genesis) made.
+pub fn rollup_config(
+    config: &DeployConfig,
+    addresses: &Addresses,
+    l1_origin: L1Ref,
+    l2_genesis: &Genesis,
+) -> RollupConfig {
+    let mut rollup = RollupConfig {
+        genesis: RollupGenesis {
+            l1: l1_origin.id(),
+            l2: L2Id::default(),
+            l2_time: l1_origin.time,
+            system_config: config.system_config(),
+        },
+        deposit_contract_address: addresses.optimism_portal,
+        l1_system_config_address: addresses.system_config,
+        ..config.rollup_frame()
+    };
+    rollup.genesis.l2.hash = genesis(l2_genesis, &ChainConfig::optimism(&rollup)).hash;
+    rollup
+}
+
+/// The upgrade transactions of the forks that activate after genesis: those of Optimism, with our
+/// own contracts. Forks active at genesis have none, since the genesis state holds their result;
+/// Karst has none either, since nothing of ours changes with it.
+pub fn dev_upgrades(config: &DeployConfig, l1_origin: L1Ref) -> Upgrades {
+    let later = |fork| {
+        config
+            .forks
+            .time_of(fork)
+            .is_some_and(|time| time > l1_origin.time)
+    };
+    let l1_block = || artifacts::L1_BLOCK.init_code(&[]);
+    let gas_price_oracle = || artifacts::GAS_PRICE_ORACLE.init_code(&[]);
+    let mut upgrades = Upgrades::none();
+    if later(Fork::Isthmus) {
+        let vault = artifacts::OPERATOR_FEE_VAULT.init_code(&[]);
+        upgrades.insert(isthmus_bundle(l1_block(), gas_price_oracle(), vault));
+    }
+    if later(Fork::Jovian) {
+        upgrades.insert(jovian_bundle(l1_block(), gas_price_oracle()));
+    }
+    upgrades
+}
