@@ -1,12 +1,26 @@
 //! The handle to a running engine.
 
-use crate::{config::EngineConfig, store::StoreError};
+use crate::{
+    build::{BuildLimits, PayloadJobs},
+    config::EngineConfig,
+    engine_api::Api,
+    l1,
+    pool::Pool,
+    rpc::{self, Eth, Running},
+    store::{
+        BlockBody, ChainIdentity, FlushBatch, FlushBlock, HeadsRecord, Layer, Store, StoreError,
+    },
+    tree::{self, Command, ForkchoiceOutcome, ForkchoiceRefused, TreeSetup},
+};
 use alloy_consensus::Header;
-use alloy_eips::eip7594::BlobTransactionSidecarVariant;
+use alloy_eips::{eip4895::Withdrawals, eip7594::BlobTransactionSidecarVariant};
 use alloy_primitives::{Address, B256, Bytes};
-use opal_rpc::EngineApi;
+use alloy_rpc_types_engine::ForkchoiceState;
+use opal_execution::{GenesisBlock, genesis};
+use opal_rpc::{EngineApi, EthClient};
 use std::sync::Arc;
 use tokio::sync::watch;
+use tracing::info;
 
 /// Where the chain stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,7 +54,10 @@ pub enum StartError {
     /// The Engine API needs a secret.
     #[error("the authenticated server on {0} needs a JWT secret; pass one or leave the server out")]
     MissingJwt(std::net::SocketAddr),
-    /// The thread of the block tree did not start.
+    /// The sequencer's URL cannot be used.
+    #[error("sequencer URL: {0}")]
+    Sequencer(String),
+    /// Our own parts do not fit together.
     #[error("cannot start: {0}")]
     Internal(String),
 }
@@ -91,7 +108,7 @@ pub enum BuildError {
 /// Why the head pointers were not moved.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SetHeadsError {
-    /// A block is not known.
+    /// The head is not known.
     #[error("block {0} is not known")]
     Unknown(B256),
     /// Safe or finalized block is no ancestor of the head.
@@ -103,62 +120,208 @@ pub enum SetHeadsError {
 }
 
 /// A running engine. Clones are handles to the same engine.
+///
+/// It runs until [`shutdown`](Self::shutdown). An engine that is dropped without it leaves its
+/// database as after a crash: consistent, at the last flush.
 #[derive(Clone, Debug)]
-pub struct Engine {}
+pub struct Engine {
+    eth: Eth,
+    genesis_hash: B256,
+    public: Running,
+    auth: Option<Running>,
+}
 
 impl Engine {
     /// Opens the database and starts the servers.
-    pub async fn start(_config: EngineConfig) -> Result<Self, StartError> {
-        unimplemented!()
+    pub async fn start(config: EngineConfig) -> Result<Self, StartError> {
+        if let (Some(addr), None) = (config.auth_addr, &config.jwt) {
+            return Err(StartError::MissingJwt(addr));
+        }
+        let sequencer = config
+            .sequencer_url
+            .as_deref()
+            .map(EthClient::new)
+            .transpose()
+            .map_err(|e| StartError::Sequencer(e.to_string()))?;
+        let opening = config.clone();
+        let (api, genesis_hash) = tokio::task::spawn_blocking(move || open(opening))
+            .await
+            .map_err(|e| StartError::Internal(e.to_string()))??;
+        let eth = Eth {
+            api,
+            limits: config.rpc,
+            sequencer,
+            filters: Arc::default(),
+        };
+        let public = rpc::start_public(eth.clone(), config.rpc_addr).await?;
+        let auth = match (config.auth_addr, config.jwt) {
+            (Some(addr), Some(secret)) => Some(rpc::start_auth(eth.clone(), addr, secret).await?),
+            _ => None,
+        };
+        let head = eth.api.tree.view().head;
+        info!(
+            chain = config.chain.chain_id, head = head.number, hash = %head.hash,
+            rpc = %public.addr, "engine is running"
+        );
+        Ok(Self {
+            eth,
+            genesis_hash,
+            public,
+            auth,
+        })
     }
 
     /// URL of the public JSON-RPC server.
     pub fn rpc_url(&self) -> String {
-        unimplemented!()
+        format!("http://{}", self.public.addr)
+    }
+
+    /// URL of the public server's WebSocket.
+    pub fn ws_url(&self) -> String {
+        format!("ws://{}", self.public.addr)
     }
 
     /// URL of the authenticated server, if there is one.
     pub fn auth_url(&self) -> Option<String> {
-        unimplemented!()
+        self.auth
+            .as_ref()
+            .map(|auth| format!("http://{}", auth.addr))
     }
 
     /// The Engine API without a socket between.
     pub fn api(&self) -> Arc<dyn EngineApi> {
-        unimplemented!()
+        Arc::new(self.eth.api.clone())
     }
 
     /// Hash of the genesis block.
-    pub fn genesis_hash(&self) -> B256 {
-        unimplemented!()
+    pub const fn genesis_hash(&self) -> B256 {
+        self.genesis_hash
     }
 
     /// Follows the head of the chain.
     pub fn head(&self) -> watch::Receiver<HeadInfo> {
-        unimplemented!()
+        self.eth.api.tree.published.subscribe()
     }
 
-    /// Adds a signed transaction to the pool; answers with its hash.
-    pub async fn send_raw_transaction(&self, _encoded: Bytes) -> Result<B256, String> {
-        unimplemented!()
+    /// Adds a signed transaction, as a client would send it, to the pool; answers with its hash.
+    pub async fn send_raw_transaction(&self, encoded: Bytes) -> Result<B256, String> {
+        let (pool, view) = (self.eth.api.pool.clone(), self.eth.api.tree.view());
+        let added = tokio::task::spawn_blocking(move || pool.add(&encoded, &view)).await;
+        added.map_err(|e| e.to_string())?.map_err(|e| e.to_string())
     }
 
     /// Builds a block of an Ethereum chain from the pool and inserts it without making it head.
-    pub async fn build_block(&self, _attrs: L1BlockAttributes) -> Result<BuiltL1Block, BuildError> {
-        unimplemented!()
+    pub async fn build_block(&self, attrs: L1BlockAttributes) -> Result<BuiltL1Block, BuildError> {
+        l1::build_block(&self.eth.api, attrs).await
     }
 
     /// Moves the head pointers of a development L1; reorganises if needed.
     pub async fn set_heads(
         &self,
-        _head: B256,
-        _safe: B256,
-        _finalized: B256,
+        head: B256,
+        safe: B256,
+        finalized: B256,
     ) -> Result<(), SetHeadsError> {
-        unimplemented!()
+        let state = ForkchoiceState {
+            head_block_hash: head,
+            safe_block_hash: safe,
+            finalized_block_hash: finalized,
+        };
+        let outcome = self
+            .eth
+            .api
+            .tree
+            .ask(|reply| Command::Forkchoice(state, reply))
+            .await;
+        match outcome.map_err(|e| SetHeadsError::Engine(e.to_string()))? {
+            Ok(ForkchoiceOutcome::Done) => Ok(()),
+            Ok(ForkchoiceOutcome::Syncing) => Err(SetHeadsError::Unknown(head)),
+            Ok(ForkchoiceOutcome::Invalid { reason, .. }) => {
+                Err(SetHeadsError::Inconsistent(reason))
+            }
+            Err(ForkchoiceRefused::Inconsistent(e)) => Err(SetHeadsError::Inconsistent(e)),
+            Err(ForkchoiceRefused::Failed(e)) => Err(SetHeadsError::Engine(e)),
+        }
     }
 
     /// Stops the servers, flushes everything and closes the database.
     pub async fn shutdown(&self) {
-        unimplemented!()
+        self.eth.api.jobs.stop();
+        if let Some(auth) = &self.auth {
+            auth.stop().await;
+        }
+        self.public.stop().await;
+        // An error means that it is gone already.
+        let _ = self.eth.api.tree.ask(Command::Shutdown).await;
     }
+}
+
+/// Opens the database, writing the genesis block into a new one, and starts the tree.
+fn open(config: EngineConfig) -> Result<(Api, B256), StartError> {
+    let first = genesis(&config.genesis, &config.chain);
+    let identity = ChainIdentity {
+        chain_id: config.chain.chain_id,
+        genesis: first.hash,
+    };
+    let genesis_hash = first.hash;
+    let store = Store::open(config.datadir.as_deref(), identity)?;
+    if store.snapshot()?.heads().is_none() {
+        write_genesis(&store, first)?;
+    }
+    let chain = Arc::new(config.chain);
+    let pool = Arc::new(Pool::new(chain.clone(), config.pool));
+    let setup = TreeSetup {
+        chain: chain.clone(),
+        store,
+        pool: pool.clone(),
+        flush_interval: config.flush_interval,
+        history_blocks: config.history_blocks,
+    };
+    let tree = tree::spawn(setup)?;
+    let jobs = Arc::new(PayloadJobs::default());
+    let limits = Arc::new(BuildLimits::default());
+    Ok((
+        Api {
+            chain,
+            tree,
+            pool,
+            jobs,
+            limits,
+        },
+        genesis_hash,
+    ))
+}
+
+fn write_genesis(store: &Store, first: GenesisBlock) -> Result<(), StoreError> {
+    let layer = Layer {
+        state: first.diff.hashed(),
+        code: first.diff.code,
+        nodes: first.nodes,
+    };
+    let withdrawals = first
+        .header
+        .withdrawals_root
+        .map(|_| Withdrawals::default());
+    let body = BlockBody {
+        withdrawals,
+        ..BlockBody::default()
+    };
+    let block = FlushBlock {
+        hash: first.hash,
+        header: &first.header,
+        body: &body,
+        receipts: &[],
+        layer: &layer,
+    };
+    let heads = HeadsRecord {
+        head: first.hash,
+        head_number: first.header.number,
+        safe: B256::ZERO,
+        finalized: B256::ZERO,
+    };
+    store.flush(&FlushBatch {
+        blocks: vec![block],
+        heads,
+        history_blocks: u64::MAX,
+    })
 }

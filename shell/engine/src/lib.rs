@@ -7,9 +7,18 @@
 //! Invariants: one thread owns the block tree and the head pointers; everyone else reads immutable
 //! snapshots of it. What lies on disk always belongs to one block, however the process ends.
 
+mod block;
+mod build;
 mod config;
 mod engine;
+mod engine_api;
+mod exec;
+mod l1;
+mod pool;
+mod rpc;
 mod store;
+mod tree;
+mod view;
 
 pub use config::{EngineConfig, PoolLimits, RpcLimits};
 pub use engine::{
@@ -17,4 +26,4 @@ pub use engine::{
 };
 pub use opal_execution::ChainConfig;
 pub use opal_rpc::{EngineApi, JwtSecret};
-pub use store::{ChainIdentity, StoreError};
+pub use store::{ChainIdentity, CodecError, StoreError};

@@ -7,6 +7,7 @@
 use alloy_eips::eip4895::Withdrawals;
 use alloy_primitives::{Address, B256, Bytes, Log, U256};
 use alloy_rlp::{Decodable, Encodable, RlpDecodable, RlpEncodable};
+use opal_execution::Receipt;
 use opal_trie::Account;
 
 /// A row that does not decode: the file was damaged or written by something else.
@@ -70,13 +71,13 @@ impl From<FlatAccount> for Account {
 
 /// What a block holds besides its header.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct BlockBody {
+pub(crate) struct BlockBody {
     /// EIP-2718 encodings in block order.
-    pub transactions: Vec<Bytes>,
+    pub(crate) transactions: Vec<Bytes>,
     /// Sender of each transaction.
-    pub senders: Vec<Address>,
+    pub(crate) senders: Vec<Address>,
     /// Withdrawals; `None` before Shanghai / Canyon.
-    pub withdrawals: Option<Withdrawals>,
+    pub(crate) withdrawals: Option<Withdrawals>,
 }
 
 impl Encodable for BlockBody {
@@ -119,22 +120,43 @@ impl Decodable for BlockBody {
     }
 }
 
-/// A receipt without what follows from its neighbours (gas used, log indexes, bloom).
+/// A receipt as its table holds it.
 #[derive(Clone, Debug, PartialEq, Eq, RlpEncodable, RlpDecodable)]
 #[rlp(trailing)]
-pub struct ReceiptRecord {
-    /// EIP-2718 type of the transaction.
-    pub tx_type: u8,
-    /// Whether execution succeeded.
-    pub success: bool,
-    /// Gas used in the block up to and including this transaction.
-    pub cumulative_gas_used: u64,
-    /// Logs in order of emission.
-    pub logs: Vec<Log>,
-    /// Nonce of a deposit's sender (Regolith).
-    pub deposit_nonce: Option<u64>,
-    /// Version of a deposit receipt (Canyon).
-    pub deposit_receipt_version: Option<u64>,
+struct ReceiptRecord {
+    tx_type: u8,
+    success: bool,
+    cumulative_gas_used: u64,
+    logs: Vec<Log>,
+    deposit_nonce: Option<u64>,
+    deposit_receipt_version: Option<u64>,
+}
+
+/// The bytes of a block's receipts.
+pub(super) fn encode_receipts(receipts: &[Receipt]) -> Vec<u8> {
+    let record = |r: &Receipt| ReceiptRecord {
+        tx_type: r.tx_type,
+        success: r.success,
+        cumulative_gas_used: r.cumulative_gas_used,
+        logs: r.logs.clone(),
+        deposit_nonce: r.deposit_nonce,
+        deposit_receipt_version: r.deposit_receipt_version,
+    };
+    encode(&receipts.iter().map(record).collect::<Vec<_>>())
+}
+
+/// A block's receipts from their bytes.
+pub(super) fn decode_receipts(bytes: &[u8]) -> Result<Vec<Receipt>, CodecError> {
+    let records: Vec<ReceiptRecord> = decode("receipts", bytes)?;
+    let receipt = |r: ReceiptRecord| Receipt {
+        tx_type: r.tx_type,
+        success: r.success,
+        cumulative_gas_used: r.cumulative_gas_used,
+        logs: r.logs,
+        deposit_nonce: r.deposit_nonce,
+        deposit_receipt_version: r.deposit_receipt_version,
+    };
+    Ok(records.into_iter().map(receipt).collect())
 }
 
 /// The values that one block overwrote: applied to the state after the block they give the state
@@ -142,9 +164,9 @@ pub struct ReceiptRecord {
 #[derive(Clone, Debug, Default, PartialEq, Eq, RlpEncodable, RlpDecodable)]
 pub(crate) struct ReverseDiff {
     /// Accounts by hashed address.
-    pub accounts: Vec<OldAccount>,
+    pub(crate) accounts: Vec<OldAccount>,
     /// Storage slots by hashed address and hashed slot; zero means the slot was empty.
-    pub storage: Vec<OldSlot>,
+    pub(crate) storage: Vec<OldSlot>,
 }
 
 /// One account before a block.
@@ -152,31 +174,31 @@ pub(crate) struct ReverseDiff {
 #[rlp(trailing)]
 pub(crate) struct OldAccount {
     /// keccak256 of the address.
-    pub address: B256,
+    pub(crate) address: B256,
     /// The account, or nothing if it did not exist.
-    pub account: Option<FlatAccount>,
+    pub(crate) account: Option<FlatAccount>,
 }
 
 /// One storage slot before a block.
 #[derive(Clone, Debug, PartialEq, Eq, RlpEncodable, RlpDecodable)]
 pub(crate) struct OldSlot {
     /// keccak256 of the address.
-    pub address: B256,
+    pub(crate) address: B256,
     /// keccak256 of the slot.
-    pub slot: B256,
+    pub(crate) slot: B256,
     /// Its value before the block.
-    pub value: U256,
+    pub(crate) value: U256,
 }
 
 /// The three pointers into the chain.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, RlpEncodable, RlpDecodable)]
 pub(crate) struct HeadsRecord {
     /// The block whose state the flat tables hold.
-    pub head: B256,
+    pub(crate) head: B256,
     /// Its height.
-    pub head_number: u64,
+    pub(crate) head_number: u64,
     /// Newest safe block; zero when none was named yet.
-    pub safe: B256,
+    pub(crate) safe: B256,
     /// Newest finalized block; zero when none was named yet.
-    pub finalized: B256,
+    pub(crate) finalized: B256,
 }

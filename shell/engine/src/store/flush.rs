@@ -3,11 +3,12 @@
 use super::{
     ACCOUNTS, BODIES, CANONICAL, CODE, HEADERS, META, META_HEADS, NODES, RECEIPTS, REVERSE,
     STORAGE, Store, StoreError, TX_INDEX,
-    codec::{self, BlockBody, FlatAccount, HeadsRecord, OldAccount, OldSlot, ReceiptRecord},
+    codec::{self, BlockBody, FlatAccount, HeadsRecord, OldAccount, OldSlot},
     layer::Layer,
 };
 use alloy_consensus::Header;
 use alloy_primitives::{B256, Bytes, U256, keccak256};
+use opal_execution::Receipt;
 use opal_trie::{Account, Nibbles};
 use redb::{ReadableTable, Table, WriteTransaction};
 use std::collections::BTreeMap;
@@ -18,7 +19,7 @@ pub(crate) struct FlushBlock<'a> {
     pub(crate) hash: B256,
     pub(crate) header: &'a Header,
     pub(crate) body: &'a BlockBody,
-    pub(crate) receipts: &'a [ReceiptRecord],
+    pub(crate) receipts: &'a [Receipt],
     pub(crate) layer: &'a Layer,
 }
 
@@ -83,14 +84,6 @@ impl Store {
                 .retain_in(above.clone(), |_, _| false)?;
             write.open_table(REVERSE)?.retain_in(above, |_, _| false)?;
         }
-        write_heads(&write, &heads)?;
-        write.commit()?;
-        Ok(())
-    }
-
-    /// Writes the pointers alone.
-    pub(crate) fn set_heads(&self, heads: HeadsRecord) -> Result<(), StoreError> {
-        let write = self.db.begin_write()?;
         write_heads(&write, &heads)?;
         write.commit()?;
         Ok(())
@@ -291,7 +284,7 @@ fn write_block(write: &WriteTransaction, block: &FlushBlock<'_>) -> Result<(), S
     put(write.open_table(BODIES)?, codec::encode(block.body))?;
     put(
         write.open_table(RECEIPTS)?,
-        codec::encode(&block.receipts.to_vec()),
+        codec::encode_receipts(block.receipts),
     )?;
     write
         .open_table(CANONICAL)?

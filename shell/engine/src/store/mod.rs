@@ -11,7 +11,8 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use codec::{BlockBody, CodecError, HeadsRecord, ReceiptRecord};
+pub use codec::CodecError;
+pub(crate) use codec::{BlockBody, HeadsRecord};
 pub(crate) use flush::{FlushBatch, FlushBlock};
 pub(crate) use layer::Layer;
 pub(crate) use snapshot::DbSnapshot;
@@ -25,7 +26,7 @@ use std::{
 };
 
 /// Version of the layout below. A change that old code would misread increments it.
-pub const FORMAT_VERSION: u64 = 1;
+const FORMAT_VERSION: u64 = 1;
 /// Memory redb may use to cache pages, bytes.
 const CACHE_BYTES: usize = 256 << 20;
 /// Name of the database file inside the data directory.
@@ -43,7 +44,7 @@ pub(crate) const NODES: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new
 pub(crate) const HEADERS: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("headers");
 /// Block hash -> RLP of [`BlockBody`].
 pub(crate) const BODIES: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("bodies");
-/// Block hash -> RLP of a list of [`ReceiptRecord`]s.
+/// Block hash -> RLP of a list of receipts.
 pub(crate) const RECEIPTS: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("receipts");
 /// Transaction hash -> height and index of the newest canonical block that held it. A reader
 /// checks that the block at that height still does.
@@ -161,7 +162,7 @@ from_redb!(StorageError, TableError, TransactionError, CommitError);
 
 /// The open database. Cheap to clone; the file closes with the last clone.
 #[derive(Clone, Debug)]
-pub struct Store {
+pub(crate) struct Store {
     db: Arc<Database>,
     path: PathBuf,
 }
@@ -169,7 +170,10 @@ pub struct Store {
 impl Store {
     /// Opens or creates the database under `datadir`, or in memory for `None`, and checks that it
     /// belongs to the chain `identity`.
-    pub fn open(datadir: Option<&Path>, identity: ChainIdentity) -> Result<Self, StoreError> {
+    pub(crate) fn open(
+        datadir: Option<&Path>,
+        identity: ChainIdentity,
+    ) -> Result<Self, StoreError> {
         let store = match datadir {
             None => Self {
                 db: Arc::new(
@@ -245,11 +249,6 @@ impl Store {
             });
         }
         Ok(())
-    }
-
-    /// Where the database lies; `:memory:` for one without a file.
-    pub fn path(&self) -> &Path {
-        &self.path
     }
 }
 

@@ -6,12 +6,13 @@
 use super::{
     ACCOUNTS, BODIES, CANONICAL, CODE, HEADERS, META, META_HEADS, NODES, RECEIPTS, REVERSE,
     STORAGE, StoreError, TX_INDEX,
-    codec::{self, BlockBody, FlatAccount, HeadsRecord, ReceiptRecord, ReverseDiff},
+    codec::{self, BlockBody, FlatAccount, HeadsRecord, ReverseDiff},
     flush::{node_key, slot_key},
     layer::Rewind,
 };
 use alloy_consensus::Header;
 use alloy_primitives::{B256, Bytes, U256};
+use opal_execution::Receipt;
 use opal_trie::{Account, Nibbles, StateUpdate};
 use redb::{ReadOnlyTable, ReadTransaction};
 
@@ -124,11 +125,9 @@ impl DbSnapshot {
     }
 
     /// Receipts by block hash, canonical or not.
-    pub(crate) fn receipts(&self, hash: &B256) -> Result<Option<Vec<ReceiptRecord>>, StoreError> {
+    pub(crate) fn receipts(&self, hash: &B256) -> Result<Option<Vec<Receipt>>, StoreError> {
         let row = self.receipts.get(&hash.0)?;
-        Ok(row
-            .map(|v| codec::decode("receipts", v.value()))
-            .transpose()?)
+        Ok(row.map(|v| codec::decode_receipts(v.value())).transpose()?)
     }
 
     /// Where a transaction lies, if the canonical block there still holds it.

@@ -1,0 +1,100 @@
+//! Errors as JSON-RPC clients expect them: codes and words of execution-apis and of geth.
+
+use crate::{pool::PoolError, view::ViewError};
+use alloy_primitives::Bytes;
+use jsonrpsee::types::ErrorObjectOwned;
+use opal_execution::call::CallError;
+use opal_rpc::EngineError;
+use std::fmt::Display;
+
+/// Result of a method.
+pub(crate) type RpcResult<T> = Result<T, ErrorObjectOwned>;
+
+/// Anything that geth answers with its one code for servers' errors.
+const SERVER_ERROR: i32 = -32_000;
+/// A block tag or state that this node does not have.
+const UNKNOWN_BLOCK: i32 = -39_001;
+/// A call that reverted.
+const REVERTED: i32 = 3;
+/// More than a limit allows.
+const LIMIT_EXCEEDED: i32 = -32_005;
+
+pub(crate) fn error(code: i32, message: impl Into<String>) -> ErrorObjectOwned {
+    ErrorObjectOwned::owned(code, message, None::<()>)
+}
+
+pub(crate) fn invalid_params(problem: impl Display) -> ErrorObjectOwned {
+    error(crate::engine_api::INVALID_PARAMS, problem.to_string())
+}
+
+/// The parser's own words without repeating the code.
+pub(crate) fn bad_params(problem: ErrorObjectOwned) -> ErrorObjectOwned {
+    let detail = problem
+        .data()
+        .map_or_else(String::new, |d| format!(": {d}"));
+    invalid_params(format!("{}{detail}", problem.message()))
+}
+
+pub(crate) fn internal(problem: impl Display) -> ErrorObjectOwned {
+    error(crate::engine_api::INTERNAL, problem.to_string())
+}
+
+pub(crate) fn server(problem: impl Display) -> ErrorObjectOwned {
+    error(SERVER_ERROR, problem.to_string())
+}
+
+pub(crate) fn unknown_block(what: impl Display) -> ErrorObjectOwned {
+    error(UNKNOWN_BLOCK, format!("{what} block not found"))
+}
+
+pub(crate) fn limit_exceeded(problem: impl Display) -> ErrorObjectOwned {
+    error(LIMIT_EXCEEDED, problem.to_string())
+}
+
+pub(crate) fn from_engine(problem: EngineError) -> ErrorObjectOwned {
+    match problem {
+        EngineError::Rpc { code, message } => error(code, message),
+        other => internal(other),
+    }
+}
+
+pub(crate) fn from_view(problem: ViewError) -> ErrorObjectOwned {
+    match problem {
+        ViewError::UnknownBlock(_) => error(UNKNOWN_BLOCK, problem.to_string()),
+        ViewError::NoState(_) => server(problem),
+        other => internal(other),
+    }
+}
+
+pub(crate) fn from_pool(problem: PoolError) -> ErrorObjectOwned {
+    server(problem)
+}
+
+pub(crate) fn from_call(problem: CallError) -> ErrorObjectOwned {
+    match problem {
+        CallError::Revert(data) => reverted(&data),
+        CallError::State(e) => internal(e),
+        other => server(other),
+    }
+}
+
+/// Code 3 with the data, and the reason in words where the data is `Error(string)`.
+pub(crate) fn reverted(data: &Bytes) -> ErrorObjectOwned {
+    let message = match revert_reason(data) {
+        Some(reason) => format!("execution reverted: {reason}"),
+        None => "execution reverted".to_owned(),
+    };
+    ErrorObjectOwned::owned(REVERTED, message, Some(data))
+}
+
+/// The string of ABI-encoded `Error(string)`.
+fn revert_reason(data: &[u8]) -> Option<String> {
+    let rest = data.strip_prefix(&[0x08, 0xc3, 0x79, 0xa0])?;
+    let length = rest.get(32..64)?;
+    if length.get(..28)?.iter().any(|b| *b != 0) {
+        return None;
+    }
+    let length = u32::from_be_bytes(length.get(28..)?.try_into().ok()?) as usize;
+    let text = rest.get(64..)?.get(..length)?;
+    String::from_utf8(text.to_vec()).ok()
+}

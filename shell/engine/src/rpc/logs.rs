@@ -1,0 +1,106 @@
+//! Finding logs.
+
+use super::{
+    Eth, RpcResult, convert,
+    error::{internal, invalid_params, limit_exceeded, unknown_block},
+};
+use crate::{block::ChainBlock, view::ChainView};
+use alloy_eips::BlockNumberOrTag;
+use alloy_primitives::keccak256;
+use alloy_rpc_types_eth::{Filter, FilterBlockOption};
+use serde_json::Value;
+
+/// Logs in the blocks the filter names.
+pub(super) fn logs(eth: &Eth, filter: &Filter) -> RpcResult<Vec<Value>> {
+    let view = eth.view();
+    let mut found = Vec::new();
+    match filter.block_option {
+        FilterBlockOption::AtBlockHash(hash) => {
+            let block = view.block(&hash).map_err(internal)?;
+            let block = block.ok_or_else(|| unknown_block(hash))?;
+            collect(&block, filter, &mut found);
+        }
+        FilterBlockOption::Range {
+            from_block,
+            to_block,
+        } => {
+            let from = number(&view, from_block.unwrap_or_default())?;
+            let to = number(&view, to_block.unwrap_or_default())?.min(view.head.number);
+            if from_block.is_some() && to_block.is_some() && from > to && from <= view.head.number {
+                return Err(invalid_params(
+                    "invalid block range: fromBlock is after toBlock",
+                ));
+            }
+            in_range(eth, &view, filter, from, to, &mut found)?;
+        }
+    }
+    Ok(found)
+}
+
+/// Logs of the canonical blocks `from..=to`.
+pub(super) fn in_range(
+    eth: &Eth,
+    view: &ChainView,
+    filter: &Filter,
+    from: u64,
+    to: u64,
+    found: &mut Vec<Value>,
+) -> RpcResult<()> {
+    if to.saturating_sub(from) >= eth.limits.log_blocks_max {
+        let most = eth.limits.log_blocks_max;
+        return Err(limit_exceeded(format!(
+            "at most {most} blocks can be searched at once"
+        )));
+    }
+    for number in from..=to {
+        let Some(hash) = view.canonical_hash(number).map_err(internal)? else {
+            break;
+        };
+        let header = view.header(&hash).map_err(internal)?;
+        if !header.is_some_and(|h| filter.matches_bloom(h.logs_bloom)) {
+            continue;
+        }
+        if let Some(block) = view.block(&hash).map_err(internal)? {
+            collect(&block, filter, found);
+        }
+        if found.len() > eth.limits.logs_max {
+            let most = eth.limits.logs_max;
+            return Err(limit_exceeded(format!(
+                "more than {most} logs; ask for fewer blocks"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Logs of one block that match.
+pub(super) fn collect(block: &ChainBlock, filter: &Filter, found: &mut Vec<Value>) {
+    let mut log_index: usize = 0;
+    for (index, receipt) in block.receipts.iter().enumerate() {
+        let mut hash = None;
+        for log in &receipt.logs {
+            if filter.matches(log)
+                && let Some(encoded) = block.body.transactions.get(index)
+            {
+                let hash = *hash.get_or_insert_with(|| keccak256(encoded));
+                found.push(convert::log(block, hash, index, log_index, log));
+            }
+            log_index = log_index.saturating_add(1);
+        }
+    }
+}
+
+/// Height that a tag names.
+pub(super) fn number(view: &ChainView, tag: BlockNumberOrTag) -> RpcResult<u64> {
+    let of = |hash, name: &str| {
+        let header = view.header(&hash).map_err(internal)?;
+        header.map(|h| h.number).ok_or_else(|| unknown_block(name))
+    };
+    match tag {
+        BlockNumberOrTag::Number(number) => Ok(number),
+        BlockNumberOrTag::Earliest => Ok(0),
+        BlockNumberOrTag::Latest | BlockNumberOrTag::Pending => Ok(view.head.number),
+        BlockNumberOrTag::Safe => of(view.head.safe, "safe"),
+        BlockNumberOrTag::Finalized => of(view.head.finalized, "finalized"),
+    }
+}

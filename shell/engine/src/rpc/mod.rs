@@ -1,0 +1,141 @@
+//! The JSON-RPC servers: `eth_`, `net_`, `web3_`, `txpool_`, `debug_` and `miner_` for everyone who
+//! asks, `engine_` for who has the secret.
+//!
+//! Inputs: requests within [`RpcLimits`]. Outputs: answers from the newest [`ChainView`]; nothing
+//! here changes the chain.
+
+mod auth;
+mod blocks;
+mod convert;
+mod debug;
+pub(crate) mod error;
+mod fees;
+mod filters;
+mod logs;
+mod receipt_fees;
+mod server;
+mod state;
+mod subscriptions;
+#[cfg(test)]
+mod tests;
+mod transactions;
+
+pub(crate) use server::{Running, start_auth, start_public};
+
+use crate::{
+    block::ChainBlock,
+    config::RpcLimits,
+    engine_api::Api,
+    view::{ChainView, StateView},
+};
+use alloy_eips::{BlockId, BlockNumberOrTag};
+use alloy_primitives::B256;
+use error::{RpcResult, from_view, internal, unknown_block};
+use filters::Filters;
+use jsonrpsee::types::Params;
+use opal_rpc::EthClient;
+use serde::de::DeserializeOwned;
+use std::sync::Arc;
+
+/// What the public methods work with. Clones share it.
+#[derive(Clone, Debug)]
+pub(crate) struct Eth {
+    pub(crate) api: Api,
+    pub(crate) limits: RpcLimits,
+    /// Where transactions are forwarded to.
+    pub(crate) sequencer: Option<EthClient>,
+    pub(crate) filters: Arc<Filters>,
+}
+
+impl Eth {
+    fn view(&self) -> Arc<ChainView> {
+        self.api.tree.view()
+    }
+
+    /// The hash a block id names; `None` if there is no such block.
+    fn resolve(&self, view: &ChainView, id: BlockId) -> RpcResult<Option<B256>> {
+        let tag = match id {
+            BlockId::Hash(hash) => {
+                if hash.require_canonical == Some(true) {
+                    let header = view.header(&hash.block_hash).map_err(internal)?;
+                    let number = header.map_or(u64::MAX, |h| h.number);
+                    let canonical = view.canonical_hash(number).map_err(internal)?;
+                    return Ok(canonical.filter(|c| *c == hash.block_hash));
+                }
+                return Ok(Some(hash.block_hash));
+            }
+            BlockId::Number(tag) => tag,
+        };
+        Ok(Some(match tag {
+            BlockNumberOrTag::Latest | BlockNumberOrTag::Pending => view.head.hash,
+            BlockNumberOrTag::Safe if view.head.safe.is_zero() => {
+                return Err(unknown_block("safe"));
+            }
+            BlockNumberOrTag::Safe => view.head.safe,
+            BlockNumberOrTag::Finalized if view.head.finalized.is_zero() => {
+                return Err(unknown_block("finalized"));
+            }
+            BlockNumberOrTag::Finalized => view.head.finalized,
+            BlockNumberOrTag::Earliest => {
+                return view.canonical_hash(0).map_err(internal);
+            }
+            BlockNumberOrTag::Number(number) => {
+                return view.canonical_hash(number).map_err(internal);
+            }
+        }))
+    }
+
+    fn block(&self, view: &ChainView, id: BlockId) -> RpcResult<Option<Arc<ChainBlock>>> {
+        match self.resolve(view, id)? {
+            Some(hash) => view.block(&hash).map_err(internal),
+            None => Ok(None),
+        }
+    }
+
+    /// The state after a block, and the block's header.
+    fn state(&self, id: Option<BlockId>) -> RpcResult<(StateView, alloy_consensus::Header)> {
+        let view = self.view();
+        let id = id.unwrap_or_default();
+        let hash = self.resolve(&view, id)?.ok_or_else(|| unknown_block(id))?;
+        let header = view
+            .header(&hash)
+            .map_err(internal)?
+            .ok_or_else(|| unknown_block(id))?;
+        Ok((view.state_at(hash).map_err(from_view)?, header))
+    }
+}
+
+/// Reads parameters one after the other.
+struct Args<'a>(jsonrpsee::types::params::ParamsSequence<'a>);
+
+impl<'a> Args<'a> {
+    fn of(params: &'a Params<'a>) -> Self {
+        Self(params.sequence())
+    }
+
+    fn next<T: DeserializeOwned>(&mut self) -> RpcResult<T> {
+        self.0.next().map_err(error::bad_params)
+    }
+
+    fn optional<T: DeserializeOwned>(&mut self) -> RpcResult<Option<T>> {
+        self.0.optional_next().map_err(error::bad_params)
+    }
+}
+
+/// What registering a method may answer.
+type Registered = Result<(), jsonrpsee::core::RegisterMethodError>;
+/// A module of public methods.
+type Module = jsonrpsee::RpcModule<Eth>;
+
+/// Adds a method that reads the chain, on a thread where it may wait for the disk.
+fn method<R>(
+    module: &mut Module,
+    name: &'static str,
+    f: impl Fn(&Eth, &mut Args<'_>) -> RpcResult<R> + Clone + Send + Sync + 'static,
+) -> Registered
+where
+    R: serde::Serialize + Clone + Send + 'static,
+{
+    module.register_blocking_method(name, move |params, eth, _| f(&eth, &mut Args::of(&params)))?;
+    Ok(())
+}

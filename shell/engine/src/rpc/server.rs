@@ -1,0 +1,110 @@
+//! Starting and stopping the servers.
+
+use super::{
+    Eth, Module, Registered, auth::AuthLayer, blocks, debug, fees, filters, state, subscriptions,
+    transactions,
+};
+use crate::{
+    engine::StartError,
+    engine_api::{Api, server::register as register_engine},
+};
+use jsonrpsee::{
+    Methods, RpcModule,
+    server::{BatchRequestConfig, Server, ServerConfig, ServerHandle},
+};
+use opal_rpc::JwtSecret;
+use std::{net::SocketAddr, time::Duration};
+
+/// Bytes of one request on the authenticated server: a payload of the largest block.
+const AUTH_REQUEST_BYTES_MAX: u32 = 128 << 20;
+/// Longest wait for requests under way when a server stops.
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A server that listens.
+#[derive(Clone, Debug)]
+pub(crate) struct Running {
+    pub(crate) addr: SocketAddr,
+    handle: ServerHandle,
+}
+
+impl Running {
+    /// Stops listening and waits for requests under way.
+    pub(crate) async fn stop(&self) {
+        let _ = self.handle.stop();
+        let _ = tokio::time::timeout(STOP_TIMEOUT, self.handle.clone().stopped()).await;
+    }
+}
+
+/// Starts the public server.
+pub(crate) async fn start_public(eth: Eth, addr: SocketAddr) -> Result<Running, StartError> {
+    let config = config(&eth).build();
+    let methods = public_methods(eth).map_err(|e| StartError::Internal(e.to_string()))?;
+    let listen = |source| StartError::Listen { addr, source };
+    let server = Server::builder()
+        .set_config(config)
+        .build(addr)
+        .await
+        .map_err(listen)?;
+    let addr = server.local_addr().map_err(listen)?;
+    Ok(Running {
+        addr,
+        handle: server.start(methods),
+    })
+}
+
+/// Starts the authenticated server: `engine_` methods and all public ones.
+pub(crate) async fn start_auth(
+    eth: Eth,
+    addr: SocketAddr,
+    secret: JwtSecret,
+) -> Result<Running, StartError> {
+    let config = config(&eth)
+        .max_request_body_size(AUTH_REQUEST_BYTES_MAX)
+        .build();
+    let methods = auth_methods(eth).map_err(|e| StartError::Internal(e.to_string()))?;
+    let listen = |source| StartError::Listen { addr, source };
+    let http = tower::ServiceBuilder::new().layer(AuthLayer::new(secret));
+    let server = Server::builder()
+        .set_config(config)
+        .set_http_middleware(http)
+        .build(addr)
+        .await
+        .map_err(listen)?;
+    let addr = server.local_addr().map_err(listen)?;
+    Ok(Running {
+        addr,
+        handle: server.start(methods),
+    })
+}
+
+fn config(eth: &Eth) -> jsonrpsee::server::ServerConfigBuilder {
+    ServerConfig::builder()
+        .max_connections(eth.limits.connections_max)
+        .max_request_body_size(eth.limits.request_bytes_max)
+        .max_response_body_size(eth.limits.response_bytes_max)
+        .set_batch_request_config(BatchRequestConfig::Limit(eth.limits.batch_max))
+}
+
+fn public_methods(eth: Eth) -> Result<Methods, jsonrpsee::core::RegisterMethodError> {
+    let mut module = RpcModule::new(eth);
+    register(&mut module)?;
+    Ok(module.into())
+}
+
+fn auth_methods(eth: Eth) -> Result<Methods, jsonrpsee::core::RegisterMethodError> {
+    let mut engine: RpcModule<Api> = RpcModule::new(eth.api.clone());
+    register_engine(&mut engine)?;
+    let mut methods = public_methods(eth)?;
+    methods.merge(engine)?;
+    Ok(methods)
+}
+
+fn register(module: &mut Module) -> Registered {
+    blocks::register(module)?;
+    state::register(module)?;
+    fees::register(module)?;
+    filters::register(module)?;
+    transactions::register(module)?;
+    subscriptions::register(module)?;
+    debug::register(module)
+}

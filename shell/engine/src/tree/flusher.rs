@@ -1,0 +1,116 @@
+//! The thread that writes to disk while the tree goes on.
+//!
+//! At most one flush runs at a time; the tree starts it, is told of its end by a command, and takes
+//! its result. The thread must not keep the tree's inbox open: it holds a weak sender.
+
+use super::Command;
+use crate::{
+    block::ExecutedBlock,
+    store::{DbSnapshot, FlushBatch, HeadsRecord, Store, StoreError},
+};
+use std::sync::{Arc, Weak, mpsc};
+use tokio::sync::OwnedSemaphorePermit;
+
+type Outcome = Result<(Vec<Arc<ExecutedBlock>>, Arc<DbSnapshot>), StoreError>;
+
+struct Job {
+    blocks: Vec<Arc<ExecutedBlock>>,
+    heads: HeadsRecord,
+    history_blocks: u64,
+}
+
+pub(super) struct Flusher {
+    jobs: Option<mpsc::Sender<Job>>,
+    outcomes: mpsc::Receiver<Outcome>,
+    arrived: Option<Outcome>,
+    busy: bool,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Flusher {
+    pub(super) fn spawn(
+        store: Store,
+        tree: Weak<mpsc::Sender<(Command, Option<OwnedSemaphorePermit>)>>,
+    ) -> Self {
+        let (jobs, inbox) = mpsc::channel::<Job>();
+        let (outbox, outcomes) = mpsc::channel();
+        let thread = std::thread::Builder::new()
+            .name("opal-flush".into())
+            .spawn(move || {
+                while let Ok(job) = inbox.recv() {
+                    if outbox.send(flush(&store, job)).is_err() {
+                        return;
+                    }
+                    if let Some(tree) = tree.upgrade() {
+                        drop(tree.send((Command::Flushed, None)));
+                    }
+                }
+            })
+            .ok();
+        Self {
+            jobs: Some(jobs),
+            outcomes,
+            arrived: None,
+            busy: false,
+            thread,
+        }
+    }
+
+    pub(super) const fn is_busy(&self) -> bool {
+        self.busy
+    }
+
+    pub(super) fn start(
+        &mut self,
+        blocks: Vec<Arc<ExecutedBlock>>,
+        heads: HeadsRecord,
+        history_blocks: u64,
+    ) {
+        let job = Job {
+            blocks,
+            heads,
+            history_blocks,
+        };
+        self.busy = self
+            .jobs
+            .as_ref()
+            .is_some_and(|jobs| jobs.send(job).is_ok());
+    }
+
+    /// Blocks until the running flush ended; [`collect`](Self::collect) then has its result.
+    pub(super) fn wait(&mut self) {
+        if self.busy && self.arrived.is_none() {
+            self.arrived = self.outcomes.recv().ok();
+        }
+    }
+
+    /// The result of a flush that ended.
+    pub(super) fn collect(&mut self) -> Option<Outcome> {
+        let outcome = self
+            .arrived
+            .take()
+            .or_else(|| self.outcomes.try_recv().ok());
+        if outcome.is_some() {
+            self.busy = false;
+        }
+        outcome
+    }
+
+    /// Ends the thread.
+    pub(super) fn stop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            drop(thread.join());
+        }
+    }
+}
+
+fn flush(store: &Store, job: Job) -> Outcome {
+    let batch = FlushBatch {
+        blocks: job.blocks.iter().map(|b| b.to_flush()).collect(),
+        heads: job.heads,
+        history_blocks: job.history_blocks,
+    };
+    store.flush(&batch)?;
+    Ok((job.blocks, Arc::new(store.snapshot()?)))
+}

@@ -1,0 +1,384 @@
+//! The block tree and its owner, one thread.
+//!
+//! Inputs: [`Command`]s, one after the other. Outputs: replies, and after each change a new
+//! [`ChainView`] for readers. Invariants: the flushed block is the head or one of its ancestors;
+//! every block in the view was executed and is valid; safe and finalized are ancestors of the head.
+
+mod flusher;
+mod forkchoice;
+mod insert;
+
+pub(crate) use forkchoice::{ForkchoiceOutcome, ForkchoiceRefused};
+pub(crate) use insert::InsertOutcome;
+
+use crate::{
+    block::ExecutedBlock,
+    engine::HeadInfo,
+    exec::PendingBlock,
+    pool::Pool,
+    store::{HeadsRecord, Store, StoreError},
+    view::ChainView,
+};
+use alloy_primitives::B256;
+use flusher::Flusher;
+use opal_execution::ChainConfig;
+use opal_trie::StateTrie;
+use parking_lot::RwLock;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, mpsc},
+    time::{Duration, Instant},
+};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use tracing::{error, warn};
+
+/// Commands that may wait for the tree at once.
+const COMMANDS_MAX: usize = 256;
+/// Hashes of invalid blocks that are remembered.
+const INVALID_MAX: usize = 1_024;
+/// Unflushed blocks, on all branches, above which the tree waits for the flush.
+const UNFLUSHED_MAX: usize = 512;
+/// Blocks off the canonical chain are forgotten when the head is this far above them.
+const SIDE_BLOCKS_DEPTH: u64 = 64;
+
+/// Wait after a flush that failed.
+const FLUSH_RETRY: Duration = Duration::from_secs(5);
+
+/// What the tree is asked to do.
+pub(crate) enum Command {
+    /// Judge a block.
+    Insert(Box<PendingBlock>, oneshot::Sender<InsertOutcome>),
+    /// Take a block that we built ourselves.
+    InsertBuilt(Arc<ExecutedBlock>, oneshot::Sender<()>),
+    /// Make sure that the state after a block can be read, executing again if needed.
+    EnsureState(B256, oneshot::Sender<Result<(), String>>),
+    /// Move the head pointers.
+    Forkchoice(
+        alloy_rpc_types_engine::ForkchoiceState,
+        oneshot::Sender<Result<ForkchoiceOutcome, ForkchoiceRefused>>,
+    ),
+    /// A flush ended.
+    Flushed,
+    /// Flush everything and stop.
+    Shutdown(oneshot::Sender<()>),
+}
+
+/// What everybody may read.
+#[derive(Debug)]
+pub(crate) struct Published {
+    view: RwLock<Arc<ChainView>>,
+    head: watch::Sender<HeadInfo>,
+}
+
+impl Published {
+    /// The newest view.
+    pub(crate) fn view(&self) -> Arc<ChainView> {
+        self.view.read().clone()
+    }
+
+    /// Follows the head.
+    pub(crate) fn subscribe(&self) -> watch::Receiver<HeadInfo> {
+        self.head.subscribe()
+    }
+}
+
+/// Sends commands to the tree.
+#[derive(Clone, Debug)]
+pub(crate) struct TreeHandle {
+    commands: Arc<mpsc::Sender<(Command, Option<OwnedSemaphorePermit>)>>,
+    permits: Arc<Semaphore>,
+    pub(crate) published: Arc<Published>,
+}
+
+/// The tree's thread is gone.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the engine is shutting down")]
+pub(crate) struct TreeGone;
+
+impl TreeHandle {
+    /// The newest view.
+    pub(crate) fn view(&self) -> Arc<ChainView> {
+        self.published.view()
+    }
+
+    /// Sends a command made from a reply channel and waits for the reply.
+    pub(crate) async fn ask<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<T>) -> Command,
+    ) -> Result<T, TreeGone> {
+        let permit = self
+            .permits
+            .clone()
+            .acquire_owned()
+            .await
+            .map_err(|_| TreeGone)?;
+        let (reply, answer) = oneshot::channel();
+        self.commands
+            .send((command(reply), Some(permit)))
+            .map_err(|_| TreeGone)?;
+        answer.await.map_err(|_| TreeGone)
+    }
+}
+
+/// What a tree is made of.
+pub(crate) struct TreeSetup {
+    pub(crate) chain: Arc<ChainConfig>,
+    pub(crate) store: Store,
+    pub(crate) pool: Arc<Pool>,
+    pub(crate) flush_interval: Duration,
+    pub(crate) history_blocks: u64,
+}
+
+/// Reads the chain from an initialised database and starts the thread.
+pub(crate) fn spawn(setup: TreeSetup) -> Result<TreeHandle, StoreError> {
+    let db = Arc::new(setup.store.snapshot()?);
+    let heads = *db
+        .heads()
+        .ok_or_else(|| StoreError::Inconsistent("head pointers are missing".into()))?;
+    let header = db
+        .header(&heads.head)?
+        .ok_or_else(|| StoreError::Inconsistent(format!("head {} is missing", heads.head)))?;
+    let head = HeadInfo {
+        hash: heads.head,
+        number: header.number,
+        timestamp: header.timestamp,
+        safe: heads.safe,
+        finalized: heads.finalized,
+    };
+    let trie = StateTrie::new(header.state_root);
+    let view = ChainView::new(
+        db,
+        heads.head,
+        trie,
+        BTreeMap::default(),
+        BTreeMap::default(),
+        head,
+    );
+    let published = Arc::new(Published {
+        view: RwLock::new(Arc::new(view)),
+        head: watch::Sender::new(head),
+    });
+    let (commands, inbox) = mpsc::channel();
+    let commands = Arc::new(commands);
+    let flusher = Flusher::spawn(setup.store.clone(), Arc::downgrade(&commands));
+    let handle = TreeHandle {
+        commands,
+        permits: Arc::new(Semaphore::new(COMMANDS_MAX)),
+        published: published.clone(),
+    };
+    let mut tree = Tree {
+        chain: setup.chain,
+        store: setup.store,
+        pool: setup.pool,
+        published,
+        flusher,
+        flush_interval: setup.flush_interval,
+        history_blocks: setup.history_blocks,
+        last_flush: Instant::now(),
+        flush_failed: false,
+        invalid: Invalid::default(),
+    };
+    let view = tree.view();
+    tree.pool.on_new_head(&tree.chain, &view, &[], &[]);
+    std::thread::Builder::new()
+        .name("opal-tree".into())
+        .spawn(move || tree.run(&inbox))
+        .map_err(|e| StoreError::Inconsistent(format!("thread did not start: {e}")))?;
+    Ok(handle)
+}
+
+struct Tree {
+    chain: Arc<ChainConfig>,
+    store: Store,
+    pool: Arc<Pool>,
+    published: Arc<Published>,
+    flusher: Flusher,
+    flush_interval: Duration,
+    history_blocks: u64,
+    last_flush: Instant,
+    flush_failed: bool,
+    invalid: Invalid,
+}
+
+impl Tree {
+    fn run(&mut self, inbox: &mpsc::Receiver<(Command, Option<OwnedSemaphorePermit>)>) {
+        loop {
+            let command = match self.time_to_flush() {
+                None => inbox.recv().ok(),
+                Some(wait) => match inbox.recv_timeout(wait) {
+                    Ok(command) => Some(command),
+                    Err(mpsc::RecvTimeoutError::Timeout) => {
+                        self.start_flush();
+                        continue;
+                    }
+                    Err(mpsc::RecvTimeoutError::Disconnected) => None,
+                },
+            };
+            let Some((command, _permit)) = command else {
+                return;
+            };
+            match command {
+                Command::Insert(block, reply) => {
+                    let _ = reply.send(self.insert(*block));
+                }
+                Command::InsertBuilt(block, reply) => {
+                    self.insert_built(block);
+                    let _ = reply.send(());
+                }
+                Command::EnsureState(hash, reply) => {
+                    let _ = reply.send(self.ensure_state(hash));
+                }
+                Command::Forkchoice(state, reply) => {
+                    let _ = reply.send(self.forkchoice(&state));
+                }
+                Command::Flushed => self.collect_flush(),
+                Command::Shutdown(reply) => {
+                    self.flush_all();
+                    self.flusher.stop();
+                    let _ = reply.send(());
+                    return;
+                }
+            }
+        }
+    }
+
+    fn view(&self) -> Arc<ChainView> {
+        self.published.view()
+    }
+
+    /// Publishes a view; moves the head for those who follow it.
+    fn publish(&self, view: ChainView) -> Arc<ChainView> {
+        let head = view.head;
+        let view = Arc::new(view.with_anchors_of(&self.view()));
+        *self.published.view.write() = view.clone();
+        self.published.head.send_if_modified(|old| {
+            let moved = *old != head;
+            *old = head;
+            moved
+        });
+        view
+    }
+
+    /// Publishes a view that differs in its unflushed blocks only.
+    fn publish_blocks(&self, blocks: BTreeMap<B256, Arc<ExecutedBlock>>) {
+        let view = self.view();
+        self.publish(ChainView::new(
+            view.db.clone(),
+            view.flushed,
+            view.flushed_trie.clone(),
+            blocks,
+            view.canonical.clone(),
+            view.head,
+        ));
+    }
+
+    /// Time until the next flush is due; `None` when there is nothing to flush or a flush runs.
+    fn time_to_flush(&self) -> Option<Duration> {
+        let view = self.view();
+        let dirty =
+            !view.canonical.is_empty() || Some(&self.heads_record(&view)) != view.db.heads();
+        let interval = if self.flush_failed {
+            FLUSH_RETRY.max(self.flush_interval)
+        } else {
+            self.flush_interval
+        };
+        (dirty && !self.flusher.is_busy())
+            .then(|| interval.saturating_sub(self.last_flush.elapsed()))
+    }
+
+    /// The pointers as they belong on disk once the canonical chain up to the head is flushed.
+    fn heads_record(&self, view: &ChainView) -> HeadsRecord {
+        HeadsRecord {
+            head: view.head.hash,
+            head_number: view.head.number,
+            safe: view.head.safe,
+            finalized: view.head.finalized,
+        }
+    }
+
+    fn start_flush(&mut self) {
+        let view = self.view();
+        let blocks: Vec<_> = view
+            .canonical
+            .values()
+            .filter_map(|hash| view.blocks.get(hash).cloned())
+            .collect();
+        self.flusher
+            .start(blocks, self.heads_record(&view), self.history_blocks);
+        self.last_flush = Instant::now();
+    }
+
+    /// Takes the result of a flush that ended: what is on disk leaves the memory.
+    fn collect_flush(&mut self) {
+        match self.flusher.collect() {
+            None => {}
+            Some(Ok((blocks, db))) => {
+                self.flush_failed = false;
+                self.forget_flushed(&blocks, db);
+            }
+            Some(Err(e)) => {
+                self.flush_failed = true;
+                error!(error = %e, "writing to the database failed; will try again");
+            }
+        }
+        self.last_flush = Instant::now();
+    }
+
+    fn forget_flushed(&self, flushed: &[Arc<ExecutedBlock>], db: Arc<crate::store::DbSnapshot>) {
+        let view = self.view();
+        let mut blocks = view.blocks.clone();
+        let mut canonical = view.canonical.clone();
+        for block in flushed {
+            blocks.remove(&block.hash());
+            canonical.remove(&block.number());
+        }
+        let (hash, trie) = match flushed.last() {
+            Some(tip) => (tip.hash(), tip.trie.clone()),
+            None => (view.flushed, view.flushed_trie.clone()),
+        };
+        self.publish(ChainView::new(db, hash, trie, blocks, canonical, view.head));
+    }
+
+    /// Waits for a flush that runs.
+    fn finish_flush(&mut self) {
+        if self.flusher.is_busy() {
+            self.flusher.wait();
+            self.collect_flush();
+        }
+    }
+
+    fn flush_all(&mut self) {
+        self.finish_flush();
+        if self.time_to_flush().is_some() {
+            self.start_flush();
+            self.finish_flush();
+        }
+        if self.time_to_flush().is_some() {
+            warn!("the newest blocks could not be written; they are lost");
+        }
+    }
+}
+
+/// Hashes of invalid blocks with the last valid ancestor and the reason, oldest forgotten first.
+#[derive(Debug, Default)]
+struct Invalid {
+    known: BTreeMap<B256, (B256, String)>,
+    order: std::collections::VecDeque<B256>,
+}
+
+impl Invalid {
+    fn get(&self, hash: &B256) -> Option<(B256, String)> {
+        self.known.get(hash).cloned()
+    }
+
+    fn add(&mut self, hash: B256, latest_valid: B256, reason: String) {
+        if self.known.insert(hash, (latest_valid, reason)).is_none() {
+            self.order.push_back(hash);
+        }
+        if self.order.len() > INVALID_MAX
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.known.remove(&oldest);
+        }
+    }
+}

@@ -1,0 +1,378 @@
+//! Immutable snapshots: the chain as of one moment, and the state after one of its blocks.
+//!
+//! The block tree publishes a new [`ChainView`] whenever a block arrives, the head moves or a flush
+//! ends. A reader keeps the view it took; whatever it reads from it fits together.
+
+use crate::{
+    block::{ChainBlock, ExecutedBlock},
+    engine::HeadInfo,
+    store::{DbSnapshot, Layer, StoreError},
+};
+use alloy_consensus::Header;
+use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256};
+use opal_execution::{Account, StateError, StateReader};
+use opal_trie::{Nibbles, NodeReader, ReadError, StateTrie};
+use parking_lot::Mutex;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+};
+
+/// States of flushed blocks kept ready per view.
+const ANCHORS_MAX: usize = 16;
+/// Blocks below the flushed one that a reader may go back to in one step.
+const REWIND_BLOCKS_MAX: u64 = 10_000;
+
+/// Why there is no state after a block.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ViewError {
+    #[error("block {0} is not known")]
+    UnknownBlock(B256),
+    #[error("the state after block {0} is not available: it is too old or not canonical")]
+    NoState(B256),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Trie(#[from] opal_trie::TrieError),
+}
+
+/// The chain as of one moment.
+#[derive(Debug)]
+pub(crate) struct ChainView {
+    /// What lies on disk.
+    pub(crate) db: Arc<DbSnapshot>,
+    /// Hash of the block whose state lies on disk.
+    pub(crate) flushed: B256,
+    /// State trie after that block.
+    pub(crate) flushed_trie: StateTrie,
+    /// Blocks that are not on disk, on all branches.
+    pub(crate) blocks: BTreeMap<B256, Arc<ExecutedBlock>>,
+    /// The canonical ones among them, by height.
+    pub(crate) canonical: BTreeMap<u64, B256>,
+    /// The head pointers.
+    pub(crate) head: HeadInfo,
+    anchors: Mutex<BTreeMap<u64, Arc<Anchor>>>,
+}
+
+impl ChainView {
+    pub(crate) fn new(
+        db: Arc<DbSnapshot>,
+        flushed: B256,
+        flushed_trie: StateTrie,
+        blocks: BTreeMap<B256, Arc<ExecutedBlock>>,
+        canonical: BTreeMap<u64, B256>,
+        head: HeadInfo,
+    ) -> Self {
+        let anchors = Mutex::default();
+        Self {
+            db,
+            flushed,
+            flushed_trie,
+            blocks,
+            canonical,
+            head,
+            anchors,
+        }
+    }
+
+    /// A view with the same database but other blocks or pointers keeps the anchors.
+    pub(crate) fn with_anchors_of(self, other: &Self) -> Self {
+        if Arc::ptr_eq(&self.db, &other.db) {
+            *self.anchors.lock() = other.anchors.lock().clone();
+        }
+        self
+    }
+
+    /// A header by hash, canonical or not.
+    pub(crate) fn header(&self, hash: &B256) -> Result<Option<Header>, StoreError> {
+        match self.blocks.get(hash) {
+            Some(block) => Ok(Some(block.block.header.clone())),
+            None => self.db.header(hash),
+        }
+    }
+
+    /// A block by hash, canonical or not.
+    pub(crate) fn block(&self, hash: &B256) -> Result<Option<Arc<ChainBlock>>, StoreError> {
+        if let Some(block) = self.blocks.get(hash) {
+            return Ok(Some(block.block.clone()));
+        }
+        let Some(header) = self.db.header(hash)? else {
+            return Ok(None);
+        };
+        let (Some(body), Some(receipts)) = (self.db.body(hash)?, self.db.receipts(hash)?) else {
+            return Ok(None);
+        };
+        Ok(Some(Arc::new(ChainBlock {
+            hash: *hash,
+            header,
+            body,
+            receipts,
+        })))
+    }
+
+    /// Hash of the canonical block at `number`.
+    pub(crate) fn canonical_hash(&self, number: u64) -> Result<Option<B256>, StoreError> {
+        if number > self.head.number {
+            return Ok(None);
+        }
+        match self.canonical.get(&number) {
+            Some(hash) => Ok(Some(*hash)),
+            None => self.db.canonical_hash(number),
+        }
+    }
+
+    /// Whether the block is an ancestor of the head, or the head.
+    pub(crate) fn is_canonical(&self, hash: &B256, number: u64) -> Result<bool, StoreError> {
+        Ok(self.canonical_hash(number)? == Some(*hash))
+    }
+
+    /// Where a transaction of the canonical chain lies: its block and its index there.
+    pub(crate) fn transaction(
+        &self,
+        hash: &B256,
+    ) -> Result<Option<(Arc<ChainBlock>, usize)>, StoreError> {
+        for block_hash in self.canonical.values().rev() {
+            let Some(block) = self.blocks.get(block_hash) else {
+                continue;
+            };
+            let transactions = &block.block.body.transactions;
+            if let Some(index) = transactions.iter().position(|tx| keccak256(tx) == *hash) {
+                return Ok(Some((block.block.clone(), index)));
+            }
+        }
+        let Some((number, index)) = self.db.transaction(hash)? else {
+            return Ok(None);
+        };
+        let Some(block_hash) = self.canonical_hash(number)? else {
+            return Ok(None);
+        };
+        let Some(block) = self.block(&block_hash)? else {
+            return Ok(None);
+        };
+        let index = index as usize;
+        let held = block
+            .body
+            .transactions
+            .get(index)
+            .is_some_and(|tx| keccak256(tx) == *hash);
+        Ok(held.then_some((block, index)))
+    }
+
+    /// The state after the block `hash`.
+    pub(crate) fn state_at(self: &Arc<Self>, hash: B256) -> Result<StateView, ViewError> {
+        let mut layers = Vec::new();
+        let mut at = hash;
+        while let Some(block) = self.blocks.get(&at) {
+            layers.push(block.clone());
+            at = block.parent();
+        }
+        let anchor = if at == self.flushed {
+            None
+        } else {
+            let number = match layers.last() {
+                Some(block) => block.number().checked_sub(1),
+                None => self.db.header(&at)?.map(|h| h.number),
+            };
+            let number = number.ok_or(ViewError::UnknownBlock(hash))?;
+            if number > self.db.flushed_number() || self.db.canonical_hash(number)? != Some(at) {
+                return Err(match self.db.header(&hash)? {
+                    None if layers.is_empty() => ViewError::UnknownBlock(hash),
+                    _ => ViewError::NoState(hash),
+                });
+            }
+            Some(self.anchor(number, at)?)
+        };
+        Ok(StateView {
+            chain: self.clone(),
+            layers,
+            anchor,
+        })
+    }
+
+    /// The state after the head.
+    pub(crate) fn head_state(self: &Arc<Self>) -> Result<StateView, ViewError> {
+        self.state_at(self.head.hash)
+    }
+
+    fn anchor(&self, number: u64, hash: B256) -> Result<Arc<Anchor>, ViewError> {
+        if let Some(anchor) = self.anchors.lock().get(&number) {
+            return Ok(anchor.clone());
+        }
+        if self.db.flushed_number().saturating_sub(number) > REWIND_BLOCKS_MAX {
+            return Err(ViewError::NoState(hash));
+        }
+        let state = self.db.rewind_to(number)?.ok_or(ViewError::NoState(hash))?;
+        let header = self
+            .db
+            .header(&hash)?
+            .ok_or(ViewError::UnknownBlock(hash))?;
+        let layer = Layer {
+            state,
+            ..Layer::default()
+        };
+        let anchor = Arc::new(Anchor {
+            layer,
+            root: header.state_root,
+            trie: OnceLock::new(),
+        });
+        let mut anchors = self.anchors.lock();
+        if anchors.len() >= ANCHORS_MAX {
+            anchors.pop_first();
+        }
+        anchors.insert(number, anchor.clone());
+        Ok(anchor)
+    }
+}
+
+/// The state after an older flushed block, as a change of the flushed state. Its trie is made when
+/// first asked for: most readers never do.
+#[derive(Debug)]
+struct Anchor {
+    layer: Layer,
+    root: B256,
+    trie: OnceLock<Result<(StateTrie, Layer), ReadError>>,
+}
+
+impl Anchor {
+    fn trie(&self, chain: &ChainView) -> Result<&(StateTrie, Layer), ReadError> {
+        let make = || {
+            let mut trie = chain.flushed_trie.clone();
+            let nodes = trie
+                .update(&DbNodes(&chain.db), &self.layer.state)
+                .map_err(|e| ReadError(e.to_string()))?;
+            if trie.root() != self.root {
+                let (found, wanted) = (trie.root(), self.root);
+                return Err(ReadError(format!(
+                    "state went back to root {found}, not {wanted}"
+                )));
+            }
+            Ok((
+                trie,
+                Layer {
+                    nodes,
+                    ..self.layer.clone()
+                },
+            ))
+        };
+        self.trie.get_or_init(make).as_ref().map_err(Clone::clone)
+    }
+}
+
+/// The nodes on disk.
+struct DbNodes<'a>(&'a DbSnapshot);
+
+impl NodeReader for DbNodes<'_> {
+    fn node(&self, o: Option<B256>, p: &Nibbles, _: B256) -> Result<Option<Bytes>, ReadError> {
+        self.0.node(o, p).map_err(|e| ReadError(e.to_string()))
+    }
+}
+
+/// The state after one block: layers of unflushed blocks, maybe an anchor, and the database.
+#[derive(Clone, Debug)]
+pub(crate) struct StateView {
+    chain: Arc<ChainView>,
+    /// Newest first.
+    layers: Vec<Arc<ExecutedBlock>>,
+    anchor: Option<Arc<Anchor>>,
+}
+
+impl StateView {
+    /// The state trie, with the nodes that earlier blocks left resident.
+    pub(crate) fn trie(&self) -> Result<StateTrie, ViewError> {
+        if let Some(newest) = self.layers.first() {
+            return Ok(newest.trie.clone());
+        }
+        match &self.anchor {
+            None => Ok(self.chain.flushed_trie.clone()),
+            Some(anchor) => anchor
+                .trie(&self.chain)
+                .map(|(trie, _)| trie.clone())
+                .map_err(|e| StoreError::Inconsistent(e.0).into()),
+        }
+    }
+
+    /// What leads from the flushed state to this one, if this is an older flushed block.
+    pub(crate) fn rewind_layer(&self) -> Result<Option<Layer>, ViewError> {
+        match &self.anchor {
+            None => Ok(None),
+            Some(anchor) => anchor
+                .trie(&self.chain)
+                .map(|(_, layer)| Some(layer.clone()))
+                .map_err(|e| StoreError::Inconsistent(e.0).into()),
+        }
+    }
+
+    fn account_hashed(&self, address: &B256) -> Result<Option<Account>, StateError> {
+        for layer in self.layers() {
+            if let Some(account) = layer.account(address) {
+                return Ok(account);
+            }
+        }
+        self.chain.db.account(address).map_err(state_error)
+    }
+
+    fn layers(&self) -> impl Iterator<Item = &Layer> {
+        let anchor = self.anchor.as_ref().map(|a| &a.layer);
+        self.layers.iter().map(|b| &b.layer).chain(anchor)
+    }
+}
+
+impl StateReader for StateView {
+    fn account(&self, address: Address) -> Result<Option<Account>, StateError> {
+        self.account_hashed(&keccak256(address))
+    }
+
+    fn storage(&self, address: Address, slot: U256) -> Result<U256, StateError> {
+        let (address, slot) = (keccak256(address), keccak256(slot.to_be_bytes::<32>()));
+        for layer in self.layers() {
+            if let Some(value) = layer.storage(&address, &slot) {
+                return Ok(value);
+            }
+        }
+        self.chain.db.storage(&address, &slot).map_err(state_error)
+    }
+
+    fn code(&self, hash: B256) -> Result<Bytes, StateError> {
+        if hash == KECCAK256_EMPTY {
+            return Ok(Bytes::new());
+        }
+        for layer in self.layers() {
+            if let Some(code) = layer.code.get(&hash) {
+                return Ok(code.clone());
+            }
+        }
+        let code = self.chain.db.code(&hash).map_err(state_error)?;
+        code.ok_or_else(|| StateError(format!("code {hash} is missing")))
+    }
+
+    fn block_hash(&self, number: u64) -> Result<B256, StateError> {
+        if let Some(block) = self.layers.iter().find(|b| b.number() == number) {
+            return Ok(block.hash());
+        }
+        let hash = self.chain.db.canonical_hash(number).map_err(state_error)?;
+        hash.ok_or_else(|| StateError(format!("hash of block {number} is missing")))
+    }
+}
+
+impl NodeReader for StateView {
+    fn node(&self, o: Option<B256>, p: &Nibbles, _: B256) -> Result<Option<Bytes>, ReadError> {
+        for block in &self.layers {
+            if let Some(node) = block.layer.node(o, p) {
+                return Ok(node.cloned());
+            }
+        }
+        if let Some(anchor) = &self.anchor
+            && let Some(node) = anchor.trie(&self.chain)?.1.node(o, p)
+        {
+            return Ok(node.cloned());
+        }
+        self.chain
+            .db
+            .node(o, p)
+            .map_err(|e| ReadError(e.to_string()))
+    }
+}
+
+fn state_error(error: StoreError) -> StateError {
+    StateError(error.to_string())
+}
