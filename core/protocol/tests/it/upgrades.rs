@@ -1,0 +1,264 @@
+//! Network-upgrade transactions.
+
+use crate::common::{CONTEXT, config, hex_fixture};
+use alloy_primitives::{Address, B256, Bytes, TxKind, address, b256, bytes, keccak256};
+use op_alloy_consensus::TxDeposit;
+use opal_protocol::{
+    DepositSource, Fork, UpgradeBundle, UpgradeTx, Upgrades,
+    deposit::decode_deposit,
+    upgrades::{UpgradeError, isthmus_bundle, jovian_bundle},
+};
+
+fn decoded(bundle: &UpgradeBundle) -> Vec<TxDeposit> {
+    bundle
+        .deposits()
+        .iter()
+        .map(|tx| decode_deposit(tx).unwrap())
+        .collect()
+}
+
+fn source_hashes(bundle: &UpgradeBundle) -> Vec<B256> {
+    decoded(bundle).iter().map(|tx| tx.source_hash).collect()
+}
+
+/// The addresses that the bundle's creations give.
+fn created(bundle: &UpgradeBundle) -> Vec<Address> {
+    let creations = decoded(bundle)
+        .into_iter()
+        .filter(|tx| tx.to == TxKind::Create);
+    creations.map(|tx| tx.from.create(0)).collect()
+}
+
+fn isthmus() -> UpgradeBundle {
+    isthmus_bundle(bytes!("01"), bytes!("02"), bytes!("03"))
+}
+
+fn jovian() -> UpgradeBundle {
+    jovian_bundle(bytes!("01"), bytes!("02"))
+}
+
+#[test]
+fn isthmus_as_the_spec_lists_it() {
+    assert_eq!(
+        source_hashes(&isthmus()),
+        [
+            b256!("3b2d0821ca2411ad5cd3595804d1213d15737188ae4cbd58aa19c821a6c211bf"),
+            b256!("fc70b48424763fa3fab9844253b4f8d508f91eb1f7cb11a247c9baec0afb8035"),
+            b256!("107a570d3db75e6110817eb024f09f3172657e920634111ce9875d08a16daa96"),
+            b256!("ebe8b5cb10ca47e0d8bda8f5355f2d66711a54ddeb0ef1d30e29418c9bf17a0e"),
+            b256!("ecf2d9161d26c54eda6b7bfdd9142719b1e1199a6e5641468d1bf705bc531ab0"),
+            b256!("ad74e1adb877ccbe176b8fa1cc559388a16e090ddbe8b512f5b37d07d887a927"),
+            b256!("3ddf4b1302548dd92939826e970f260ba36167f4c25f18390a5e8b194b295319"),
+            b256!("bfb734dae514c5974ddf803e54c1bc43d5cdb4a48ae27e1d9b875a5a150b553a"),
+        ]
+    );
+    assert_eq!(
+        created(&isthmus()),
+        [
+            address!("Ff256497D61dcd71a9e9Ff43967C13fdE1F72D12"),
+            address!("93e57A196454CB919193fa9946f14943cf733845"),
+            address!("4fa2Be8cd41504037F1838BcE3bCC93bC68Ff537"),
+            address!("0000F90827F1C53a10cb7A02335B175320002935"),
+        ]
+    );
+    let deposits = decoded(&isthmus());
+    let gas: Vec<_> = deposits.iter().map(|tx| tx.gas_limit).collect();
+    assert_eq!(
+        gas,
+        [
+            425_000, 1_625_000, 500_000, 50_000, 50_000, 50_000, 90_000, 250_000
+        ]
+    );
+    assert_eq!(
+        deposits[3].input,
+        bytes!("3659cfe6000000000000000000000000ff256497d61dcd71a9e9ff43967c13fde1f72d12")
+    );
+    assert_eq!(
+        deposits[5].input,
+        bytes!("3659cfe60000000000000000000000004fa2be8cd41504037f1838bce3bcc93bc68ff537")
+    );
+    assert!(deposits.iter().all(|tx| tx.mint == 0 && tx.value.is_zero()));
+    assert!(deposits.iter().all(|tx| !tx.is_system_transaction));
+    // The runtime code that the EIP-2935 deployment returns is its init code after 9 bytes.
+    assert_eq!(
+        keccak256(&deposits[7].input[9..]),
+        b256!("6e49e66782037c0555897870e29fa5e552daf4719552131a0abce779daec0a5d")
+    );
+}
+
+#[test]
+fn trap_5_jovian_with_the_intents_that_were_deployed() {
+    let hashes = source_hashes(&jovian());
+    let prefixes: Vec<_> = hashes.iter().map(|hash| hex::encode(&hash[..4])).collect();
+    assert_eq!(
+        prefixes,
+        ["bb1a656f", "f3275f82", "239b7021", "a70c60aa", "e836db6a"]
+    );
+    assert_eq!(
+        created(&jovian()),
+        [
+            address!("3Ba4007f5C922FBb33C454B41ea7a1f11E83df2C"),
+            address!("4f1db3c6AbD250ba86E0928471A8F7DB3AFd88F1"),
+        ]
+    );
+    let gas: Vec<_> = jovian()
+        .transactions
+        .iter()
+        .map(|tx| tx.gas_limit)
+        .collect();
+    assert_eq!(gas, [447_315, 50_000, 1_750_714, 50_000, 90_000]);
+    let deposits = decoded(&jovian());
+    assert_eq!(
+        deposits[1].input,
+        bytes!("3659cfe60000000000000000000000003ba4007f5c922fbb33c454b41ea7a1f11e83df2c")
+    );
+    assert_eq!(deposits[1].from, Address::ZERO);
+    assert_eq!(deposits[4].input, bytes!("b3d72079"));
+}
+
+#[test]
+fn trap_2_intents_are_hashed_with_the_name_of_their_fork() {
+    let tx = UpgradeTx {
+        data: bytes!("aa"),
+        from: Address::repeat_byte(1),
+        gas_limit: 5,
+        intent: "Deploy Something".into(),
+        to: Some(Address::repeat_byte(2)),
+    };
+    let bundle = UpgradeBundle {
+        fork: Fork::Karst,
+        transactions: vec![tx],
+    };
+    let expected = DepositSource::Upgrade {
+        intent: "Karst: Deploy Something",
+    }
+    .hash();
+    assert_eq!(source_hashes(&bundle), [expected]);
+}
+
+#[test]
+fn trap_3_only_bundles_since_karst_add_to_the_gas_limit() {
+    assert_eq!(isthmus().extra_gas(), 0);
+    assert_eq!(isthmus().total_gas(), 3_040_000);
+    let karst = UpgradeBundle {
+        fork: Fork::Karst,
+        ..isthmus()
+    };
+    assert_eq!(karst.extra_gas(), 3_040_000);
+}
+
+#[test]
+fn bundles_of_the_activation_block_and_no_other() {
+    let mut cfg = config(Fork::Jovian);
+    let activation = CONTEXT.genesis_time + 10;
+    cfg.forks.set(Fork::Isthmus, Some(activation));
+    cfg.forks.set(Fork::Jovian, Some(activation));
+    let mut upgrades = Upgrades::none();
+    upgrades.insert(jovian());
+    upgrades.insert(isthmus());
+    let forks = |time| {
+        upgrades
+            .activating_at(&cfg, time)
+            .map(|bundle| bundle.fork)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(forks(activation - 2), []);
+    assert_eq!(forks(activation), [Fork::Isthmus, Fork::Jovian]);
+    assert_eq!(forks(activation + 2), []);
+    assert_eq!(upgrades.get(Fork::Karst), None);
+}
+
+#[test]
+fn bundles_round_trip_through_json() {
+    let bundle = isthmus();
+    assert_eq!(
+        UpgradeBundle::from_json(Fork::Isthmus, &bundle.to_json()),
+        Ok(bundle)
+    );
+    let json = r#"{
+        "metadata": { "version": "1.0.0" },
+        "transactions": [{
+            "data": "0x9b21",
+            "from": "0x0000000000000000000000000000000000000000",
+            "gasLimit": 580000,
+            "intent": "ConditionalDeployer Deployment",
+            "to": "0x4e59b44847b379578588920cA78FbF26c0B4956C"
+        }]
+    }"#;
+    let bundle = UpgradeBundle::from_json(Fork::Karst, json).unwrap();
+    assert_eq!(
+        bundle.transactions[0].data,
+        Bytes::from_static(&[0x9b, 0x21])
+    );
+    assert_eq!(bundle.total_gas(), 580_000);
+}
+
+#[test]
+fn malformed_bundles_are_errors() {
+    let parse = |json: &str| UpgradeBundle::from_json(Fork::Karst, json).unwrap_err();
+    assert!(matches!(parse("{"), UpgradeError::Malformed(_)));
+    assert!(matches!(
+        parse(r#"{"metadata":{"version":"2.0.0"},"transactions":[]}"#),
+        UpgradeError::Version(_)
+    ));
+    let tx = r#"{"data":"0x","gasLimit":18446744073709551615,"intent":"x"}"#;
+    assert_eq!(
+        parse(&format!(
+            r#"{{"metadata":{{"version":"1.0.0"}},"transactions":[{tx},{tx}]}}"#
+        )),
+        UpgradeError::GasOverflow
+    );
+    let value = r#"{"data":"0x","gasLimit":1,"intent":"x","value":"0x1"}"#;
+    assert!(matches!(
+        parse(&format!(
+            r#"{{"metadata":{{"version":"1.0.0"}},"transactions":[{value}]}}"#
+        )),
+        UpgradeError::Malformed(_)
+    ));
+}
+
+/// The init codes of the real contracts. What they deploy (save for the vault, which has
+/// immutables to fill in) lies in the init code as it is; its hash must be the one of the spec.
+#[test]
+fn bytecode_of_the_real_contracts() {
+    let files = [
+        (
+            "isthmus-l1-block",
+            b256!("8e3fe7a416d3e5f3b7be74ddd4e7e58e516fa3f80b67c6d930e3cd7297da4a4b"),
+        ),
+        (
+            "isthmus-gas-price-oracle",
+            b256!("4d195a9d7caf9fb6d4beaf80de252c626c853afd5868c4f4f8d19c9d301c2679"),
+        ),
+        (
+            "jovian-l1-block",
+            b256!("5f885ca815d2cf27a203123e50b8ae204fdca910b6995d90b2d7700cbb9240d1"),
+        ),
+        (
+            "jovian-gas-price-oracle",
+            b256!("e9fc7c96c4db0d6078e3d359d7e8c982c350a513cb2c31121adf5e1e8a446614"),
+        ),
+    ];
+    let mut codes = Vec::new();
+    for (name, code_hash) in files {
+        let path = format!("protocol-bytecode/{name}-deployment.txt");
+        let Some(init_code) = hex_fixture(&path) else {
+            return;
+        };
+        let start = 32;
+        assert_eq!(keccak256(&init_code[start..]), code_hash, "{name}");
+        codes.push(Bytes::from(init_code));
+    }
+    let [isthmus_l1, isthmus_gpo, jovian_l1, jovian_gpo] = codes.try_into().unwrap();
+    let vault = hex_fixture("protocol-bytecode/isthmus-operator-fee-deployment.txt").unwrap();
+    let isthmus = isthmus_bundle(
+        isthmus_l1.clone(),
+        isthmus_gpo.clone(),
+        vault.clone().into(),
+    );
+    let inputs: Vec<_> = decoded(&isthmus).into_iter().map(|tx| tx.input).collect();
+    assert_eq!(inputs[..3], [isthmus_l1, isthmus_gpo, vault.into()]);
+    let jovian = jovian_bundle(jovian_l1.clone(), jovian_gpo.clone());
+    let inputs: Vec<_> = decoded(&jovian).into_iter().map(|tx| tx.input).collect();
+    assert_eq!((&inputs[0], &inputs[2]), (&jovian_l1, &jovian_gpo));
+}
