@@ -53,7 +53,8 @@ abstract contract ResourceMetering is Initializable {
     function _meter(uint64 _amount, uint256 _initialGas) private {
         ResourceConfig memory config = _resourceConfig();
         ResourceParams memory now_ = params;
-        uint256 blocks = block.number - now_.prevBlockNum;
+        // A genesis may hold the state that a later block left; until then no block has passed.
+        uint256 blocks = block.number > now_.prevBlockNum ? block.number - now_.prevBlockNum : 0;
         if (blocks > 0) {
             now_.prevBaseFee = _nextBaseFee(config, now_.prevBaseFee, now_.prevBoughtGas, blocks);
             now_.prevBoughtGas = 0;

@@ -2,7 +2,7 @@
 
 use super::*;
 use alloy_primitives::Log;
-use alloy_sol_types::sol;
+use alloy_sol_types::{SolError, sol};
 use opal_protocol::deposit::parse_deposit_log;
 
 sol! {
@@ -205,7 +205,6 @@ fn next_base_fee(base_fee: u128, bought: u64, blocks: u64) -> u128 {
 
 #[test]
 fn guaranteed_gas_is_priced_and_capped() {
-    use alloy_sol_types::SolError;
     let mut world = World::l1();
     let portal = world.addresses.optimism_portal;
     let buy = |world: &World, gas: u64, nonce: u64| {

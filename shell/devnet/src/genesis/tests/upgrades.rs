@@ -154,7 +154,7 @@ fn later_forks_upgrade_the_contracts() {
     assert_eq!(seen, [(Fork::Isthmus, 4), (Fork::Jovian, 8)]);
 
     let flags = world.chain.state.storage_of(GAS_PRICE_ORACLE)[&B256::ZERO];
-    assert_eq!(flags, U256::from(0x0101_0101).into());
+    assert_eq!(flags, B256::from(U256::from(0x0101_0101)));
     let deployed = |n: u8| {
         let mut from = [0; 20];
         (from[0], from[1], from[19]) = (0x42, 0x10, n);
