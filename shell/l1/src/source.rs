@@ -63,10 +63,11 @@ struct Inner {
 }
 
 impl L1Source {
-    /// A source over one execution node and, for blobs, beacon nodes.
+    /// A source over one execution node and, for blobs, beacon nodes (none on an L1 whose batches
+    /// are known to be in calldata).
     pub fn new(
         eth: EthClient,
-        beacon: Option<BeaconClient>,
+        beacon: impl Into<Option<BeaconClient>>,
         config: Arc<RollupConfig>,
         options: L1Options,
     ) -> Self {
@@ -75,7 +76,7 @@ impl L1Source {
             config,
             trust_rpc: options.trust_rpc,
         };
-        let blobs = Blobs::new(beacon, options.seconds_per_slot);
+        let blobs = Blobs::new(beacon.into(), options.seconds_per_slot);
         let (memory, heads) = (Mutex::default(), OnceLock::new());
         Self {
             inner: Arc::new(Inner {

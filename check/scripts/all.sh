@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# Every end-to-end check of this folder, one after the other.
+set -euo pipefail
+here=$(dirname "$0")
+
+"$here/anvil.sh"
+"$here/kill9.sh"
