@@ -4,6 +4,7 @@
 //! In: a [`DevnetConfig`]. Out: a running rollup, `devnet.json`, a live view, and a verdict.
 
 mod banner;
+mod beacon_shim;
 mod config;
 mod descriptor;
 mod dev_l1;

@@ -1,6 +1,7 @@
 //! The services of a devnet, started in order and stopped in reverse.
 
 use crate::{
+    beacon_shim,
     config::{DataAvailability, DevnetConfig, ExternalL1},
     descriptor::{Account, Descriptor, L1Endpoints, L2Endpoints, NodeEndpoints},
     dev_l1::{DevL1, DevL1Config},

@@ -52,7 +52,7 @@ pub(crate) fn routes(beacon: Arc<Beacon>) -> Router {
 }
 
 /// A refusal in the form of the Beacon API.
-struct Refusal(StatusCode, String);
+pub(crate) struct Refusal(pub(crate) StatusCode, pub(crate) String);
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
@@ -64,7 +64,7 @@ impl IntoResponse for Refusal {
     }
 }
 
-type Answer = Result<Json<Value>, Refusal>;
+pub(crate) type Answer = Result<Json<Value>, Refusal>;
 
 async fn spec(State(beacon): State<Arc<Beacon>>) -> Json<Value> {
     let seconds = beacon.slots.seconds_per_slot;
@@ -201,7 +201,7 @@ fn header_json(slot: u64, block: &SlotBlock) -> Value {
 }
 
 /// Values of `key` in a query, whether repeated or separated by commas.
-fn parameters<'a>(query: Option<&'a str>, key: &'a str) -> impl Iterator<Item = String> + 'a {
+pub(crate) fn parameters<'a>(query: Option<&'a str>, key: &'a str) -> impl Iterator<Item = String> + 'a {
     let pairs = query
         .unwrap_or("")
         .split('&')
@@ -223,7 +223,7 @@ fn versioned_hash(blob: &Blob) -> Result<B256, Refusal> {
 }
 
 /// Commitment and blob proof.
-fn prove(blob: &Blob) -> Result<(Bytes48, Bytes48), Refusal> {
+pub(crate) fn prove(blob: &Blob) -> Result<(Bytes48, Bytes48), Refusal> {
     let blob = c_kzg::Blob::from_bytes(blob.as_slice()).map_err(internal)?;
     let settings = c_kzg::ethereum_kzg_settings(KZG_PRECOMPUTE);
     let commitment = settings
@@ -236,7 +236,7 @@ fn prove(blob: &Blob) -> Result<(Bytes48, Bytes48), Refusal> {
     Ok((commitment, proof.to_bytes()))
 }
 
-fn bad_request(id: &str) -> Refusal {
+pub(crate) fn bad_request(id: &str) -> Refusal {
     let message = format!("{id} is no block id: expected head, genesis, a slot or a root");
     Refusal(StatusCode::BAD_REQUEST, message)
 }

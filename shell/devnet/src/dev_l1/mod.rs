@@ -1,6 +1,6 @@
 //! The development L1: Ethereum's rules, a miner with a clock, blobs, and the beacon endpoints.
 
-mod beacon;
+pub(crate) mod beacon;
 mod blobs;
 mod control;
 mod miner;
