@@ -170,6 +170,12 @@ impl Submission {
         self.is_flushing = false;
     }
 
+    /// Forgets everything and waits for the next status. Ids of transactions are not used again.
+    pub fn restart(&mut self) {
+        self.reset(L2Ref::default());
+        self.base = None;
+    }
+
     /// The blocks to load next, up to the sequencer's head `unsafe_number`; `None` when there is
     /// none or no room.
     pub fn wants(&self, unsafe_number: u64) -> Option<RangeInclusive<u64>> {

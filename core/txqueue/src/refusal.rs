@@ -75,6 +75,7 @@ const PHRASES: &[(&str, Meaning)] = &[
     ("number of proofs", Refusal::WrongSidecar),
     ("wrapper version", Refusal::WrongSidecar),
     ("7594", Refusal::WrongSidecar),
+    ("execution reverted", Refusal::Rejected),
     ("intrinsic gas", Refusal::Rejected),
     ("floor data gas", Refusal::Rejected),
     ("exceeds block gas limit", Refusal::Rejected),

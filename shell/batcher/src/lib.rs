@@ -6,8 +6,11 @@
 //! Invariant: no state outlives the process. Whatever was lost in a crash or an L1 reorg is found
 //! again by looking at where the safe head stands.
 
+mod admin;
 mod config;
+mod load;
 mod service;
+mod worker;
 
 pub use config::{BatcherConfig, BatcherError, DataAvailability};
 pub use service::{BatcherHandle, BatcherStatus, start};

@@ -1,35 +1,56 @@
-//! The public handle.
+//! The public handle, and the start of everything behind it.
 
-use crate::config::{BatcherConfig, BatcherError};
+use crate::{
+    admin,
+    config::{BatcherConfig, BatcherError},
+    worker::{Command, Worker},
+};
+use alloy_primitives::{B256, keccak256};
+use jsonrpsee::server::ServerHandle;
 use opal_rpc::{EthClient, RollupClient};
-use opal_txmgr::SentTx;
-use tokio::sync::watch;
+use opal_submission::Submission;
+use opal_txmgr::{SentTx, TxManager, TxManagerConfig};
+use std::{net::SocketAddr, sync::Arc, time::SystemTime};
+use tokio::{
+    sync::{Mutex, mpsc, watch},
+    task::JoinHandle,
+};
+
+/// Admin commands that may wait.
+const MAX_COMMANDS: usize = 16;
 
 /// Figures to watch.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BatcherStatus {
     /// Whether blocks are being posted, as `admin_startBatcher` and `admin_stopBatcher` set it.
     pub is_running: bool,
-    /// L2 blocks loaded that are not safe yet.
-    pub backlog_blocks: usize,
-    /// Their transactions, in bytes.
+    /// L2 blocks above the safe head, loaded or not.
+    pub backlog_blocks: u64,
+    /// Transactions of those that are loaded, in bytes.
     pub backlog_bytes: usize,
     /// Channels closed so far.
     pub channels_closed: u64,
-    /// Channels on their way to L1.
+    /// Channels closed and not safe yet.
     pub channels_pending: usize,
     /// Batcher transactions confirmed so far.
     pub txs_confirmed: u64,
-    /// The last of them.
+    /// Compressed bytes put into transactions so far.
+    pub bytes_sent: u64,
+    /// The last confirmed transaction.
     pub last_tx: Option<SentTx>,
     /// What is wrong at present, in words; `None` when all is well.
     pub error: Option<String>,
 }
 
-/// A handle on the running batcher.
+/// A handle on the running batcher; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct BatcherHandle {
     status: watch::Receiver<BatcherStatus>,
+    rpc_addr: SocketAddr,
+    rpc: ServerHandle,
+    tx_manager: TxManager,
+    stop: Arc<watch::Sender<bool>>,
+    task: Arc<Mutex<Option<JoinHandle<()>>>>,
 }
 
 impl BatcherHandle {
@@ -40,21 +61,87 @@ impl BatcherHandle {
 
     /// URL of the RPC server.
     pub fn rpc_url(&self) -> String {
-        unimplemented!()
+        format!("http://{}", self.rpc_addr)
     }
 
-    /// Stops posting and ends all tasks; returns when they have ended.
+    /// Stops posting and ends all tasks; returns when they have ended. What is on its way to L1
+    /// may still land.
     pub async fn shutdown(&self) {
-        unimplemented!()
+        self.stop.send_replace(true);
+        if let Some(task) = self.task.lock().await.take() {
+            let _ = task.await;
+        }
+        // An error means that it has stopped already.
+        let _ = self.rpc.stop();
+        self.rpc.clone().stopped().await;
+        self.tx_manager.shutdown().await;
     }
 }
 
-/// Starts the batcher.
+/// Starts the batcher. Everything it has to know of the chain, the rollup node tells.
 pub async fn start(
     config: BatcherConfig,
     l1: EthClient,
     l2: EthClient,
     rollup: RollupClient,
 ) -> Result<BatcherHandle, BatcherError> {
-    unimplemented!("{config:?} {l1:?} {l2:?} {rollup:?}")
+    config.submission().validate()?;
+    let chain = Arc::new(rollup.rollup_config().await?);
+    l2.expect_chain_id(chain.l2_chain_id).await?;
+    let tx_config = TxManagerConfig {
+        chain_id: Some(chain.l1_chain_id),
+        ..config.tx_manager
+    };
+    let address = config.signer.address();
+    let expected = chain.genesis.system_config.batcher_address;
+    if address != expected {
+        tracing::warn!(
+            "the key belongs to {address}, but the chain began with batcher {expected}; unless the \
+             system configuration was changed since, nothing this batcher posts will count"
+        );
+    }
+    let submission = Submission::new(config.submission(), chain.clone(), seed(address.as_slice()))?;
+    let tx_manager = TxManager::start(tx_config, l1, config.signer.clone()).await?;
+    let (commands, received) = mpsc::channel(MAX_COMMANDS);
+    let (rpc_addr, rpc) = admin::serve(config.rpc_addr, config.enable_admin, commands).await?;
+    let (status_tx, status) = watch::channel(BatcherStatus::default());
+    let (stop, mut stopped) = watch::channel(false);
+    let worker = Worker::new(
+        config,
+        chain,
+        l2,
+        rollup,
+        tx_manager.clone(),
+        submission,
+        received,
+        status_tx,
+    );
+    let task = tokio::spawn(async move {
+        tokio::select! {
+            () = worker.run() => {}
+            _ = stopped.wait_for(|stop| *stop) => {}
+        }
+    });
+    tracing::info!(%address, inbox_rpc = %rpc_addr, "batcher started");
+    Ok(BatcherHandle {
+        status,
+        rpc_addr,
+        rpc,
+        tx_manager,
+        stop: Arc::new(stop),
+        task: Arc::new(Mutex::new(Some(task))),
+    })
 }
+
+/// Makes the channel ids of this run differ from those of earlier runs.
+fn seed(address: &[u8]) -> B256 {
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    let mut preimage = now.as_nanos().to_be_bytes().to_vec();
+    preimage.extend_from_slice(&std::process::id().to_be_bytes());
+    preimage.extend_from_slice(address);
+    keccak256(preimage)
+}
+
+pub(crate) type Commands = mpsc::Sender<Command>;

@@ -8,9 +8,13 @@
 //! node, an empty account or a fee limit delays them and is reported, but loses none.
 
 mod config;
+mod craft;
 mod manager;
+mod observe;
+mod worker;
 
 pub use config::{SidecarVersion, TxManagerConfig};
+pub use craft::intrinsic_gas;
 pub use manager::{
     PendingTx, SendError, SentTx, StartError, TxCandidate, TxManager, TxManagerStatus,
 };

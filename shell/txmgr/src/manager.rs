@@ -1,12 +1,19 @@
 //! The public handle.
 
-use crate::config::TxManagerConfig;
+use crate::{config::TxManagerConfig, craft::Craft, worker::Worker};
 use alloy_eips::eip4844::Blob;
 use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_signer_local::PrivateKeySigner;
 use opal_rpc::{EthClient, RpcError};
 use opal_txqueue::{FailReason, QueueStatus};
-use tokio::sync::{oneshot, watch};
+use std::sync::Arc;
+use tokio::{
+    sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch},
+    task::JoinHandle,
+};
+
+/// Candidates that may be under way at once. Each may hold several blobs in memory.
+const MAX_CANDIDATES: usize = 256;
 
 /// A transaction somebody wants on L1.
 #[derive(Clone, Debug, Default)]
@@ -53,13 +60,16 @@ pub enum SendError {
     /// It can never be a valid transaction.
     #[error("not a valid transaction: {0}")]
     Invalid(&'static str),
+    /// As many transactions as may be are under way. Try again when one is settled.
+    #[error("{MAX_CANDIDATES} transactions are under way, which is the most; try again later")]
+    Busy,
     /// The transaction manager was shut down first.
     #[error("the transaction manager was shut down")]
     ShutDown,
 }
 
 /// Figures to watch.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TxManagerStatus {
     /// What the queue says.
     pub queue: QueueStatus,
@@ -72,7 +82,7 @@ pub struct TxManagerStatus {
 /// A transaction under way; await [`PendingTx::outcome`]. Dropping it does not cancel it.
 #[derive(Debug)]
 pub struct PendingTx {
-    pub(crate) answer: oneshot::Receiver<Result<SentTx, SendError>>,
+    answer: oneshot::Receiver<Result<SentTx, SendError>>,
 }
 
 impl PendingTx {
@@ -82,11 +92,25 @@ impl PendingTx {
     }
 }
 
-/// A handle on the loop; cheap to clone.
+/// A candidate on its way into the loop.
+#[derive(Debug)]
+pub(crate) struct Submitted {
+    pub(crate) candidate: TxCandidate,
+    pub(crate) answer: oneshot::Sender<Result<SentTx, SendError>>,
+    /// Held until the candidate is settled.
+    pub(crate) permit: OwnedSemaphorePermit,
+}
+
+/// A handle on the loop; cheap to clone. The loop ends with [`TxManager::shutdown`], or when the
+/// last handle is dropped.
 #[derive(Clone, Debug)]
 pub struct TxManager {
     address: Address,
     status: watch::Receiver<TxManagerStatus>,
+    submissions: mpsc::Sender<Submitted>,
+    room: Arc<Semaphore>,
+    stop: Arc<watch::Sender<bool>>,
+    task: Arc<Mutex<Option<JoinHandle<()>>>>,
 }
 
 impl TxManager {
@@ -96,7 +120,30 @@ impl TxManager {
         l1: EthClient,
         signer: PrivateKeySigner,
     ) -> Result<Self, StartError> {
-        unimplemented!("{config:?} {l1:?} {signer:?}")
+        let chain_id = l1.chain_id().await?;
+        if let Some(expected) = config.chain_id {
+            l1.expect_chain_id(expected).await?;
+        }
+        let address = signer.address();
+        let craft = Craft::new(signer, chain_id, config.sidecar);
+        let (status_tx, status) = watch::channel(TxManagerStatus::default());
+        let (submissions, received) = mpsc::channel(MAX_CANDIDATES);
+        let (stop, mut stopped) = watch::channel(false);
+        let worker = Worker::new(config, l1, craft, received, status_tx);
+        let task = tokio::spawn(async move {
+            tokio::select! {
+                () = worker.run() => {}
+                _ = stopped.wait_for(|stop| *stop) => {}
+            }
+        });
+        Ok(Self {
+            address,
+            status,
+            submissions,
+            room: Arc::new(Semaphore::new(MAX_CANDIDATES)),
+            stop: Arc::new(stop),
+            task: Arc::new(Mutex::new(Some(task))),
+        })
     }
 
     /// The account that sends.
@@ -111,16 +158,53 @@ impl TxManager {
 
     /// Queues a candidate behind those submitted before it.
     pub fn submit(&self, candidate: TxCandidate) -> Result<PendingTx, SendError> {
-        unimplemented!("{candidate:?}")
+        let permit = self
+            .room
+            .clone()
+            .try_acquire_owned()
+            .map_err(|_| SendError::Busy)?;
+        self.enqueue(candidate, permit)
     }
 
     /// Queues a candidate and waits until it is confirmed or given up.
     pub async fn send(&self, candidate: TxCandidate) -> Result<SentTx, SendError> {
-        self.submit(candidate)?.outcome().await
+        let room = self.room.clone();
+        let permit = room
+            .acquire_owned()
+            .await
+            .map_err(|_| SendError::ShutDown)?;
+        self.enqueue(candidate, permit)?.outcome().await
     }
 
-    /// Stops the loop. What was published may still be mined.
+    /// Stops the loop; candidates under way end in [`SendError::ShutDown`]. What was published may
+    /// still be mined.
     pub async fn shutdown(&self) {
-        unimplemented!()
+        self.stop.send_replace(true);
+        if let Some(task) = self.task.lock().await.take() {
+            let _ = task.await;
+        }
+    }
+
+    fn enqueue(
+        &self,
+        candidate: TxCandidate,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<PendingTx, SendError> {
+        if !candidate.blobs.is_empty() && candidate.to.is_none() {
+            return Err(SendError::Invalid(
+                "a blob transaction cannot create a contract",
+            ));
+        }
+        let (sender, answer) = oneshot::channel();
+        let submitted = Submitted {
+            candidate,
+            answer: sender,
+            permit,
+        };
+        // The channel is as long as there are permits, so it can only be closed, not full.
+        self.submissions
+            .try_send(submitted)
+            .map_err(|_| SendError::ShutDown)?;
+        Ok(PendingTx { answer })
     }
 }
