@@ -7,6 +7,7 @@ use crate::{
     status::{self, Heads, Meter, View},
     wiring::Devnet,
 };
+use alloy_primitives::B256;
 use opal_engine::Engine;
 use opal_rpc::{BlockTag, EngineApi, SyncStatus};
 use std::{
@@ -233,7 +234,7 @@ async fn compare(devnet: &Devnet, number: u64) -> Result<(), DevnetError> {
     if sequencer.is_ok() && sequencer == verifier {
         return Ok(());
     }
-    let told = |hash: Result<_, String>| hash.map_or_else(|e| e, |hash| hash.to_string());
+    let told = |hash: Result<B256, String>| hash.map_or_else(|e| e, |hash| hash.to_string());
     Err(DevnetError::Diverged {
         number,
         sequencer: told(sequencer),
@@ -241,7 +242,7 @@ async fn compare(devnet: &Devnet, number: u64) -> Result<(), DevnetError> {
     })
 }
 
-async fn hash_at(engine: &Engine, number: u64) -> Result<alloy_primitives::B256, String> {
+async fn hash_at(engine: &Engine, number: u64) -> Result<B256, String> {
     let api: Arc<dyn EngineApi> = engine.api();
     match api.block(BlockTag::Number(number)).await {
         Ok(Some(block)) => Ok(block.hash),

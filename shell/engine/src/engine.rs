@@ -244,6 +244,11 @@ impl Engine {
         }
     }
 
+    /// Forgets every transaction of the pool, as if the network had never seen them.
+    pub fn clear_pool(&self) {
+        self.eth.api.pool.clear();
+    }
+
     /// Stops the servers, flushes everything and closes the database.
     pub async fn shutdown(&self) {
         self.eth.api.jobs.stop();

@@ -251,7 +251,7 @@ impl Miner {
         }
         self.announce().await?;
         if drop_transactions {
-            self.engine.clear_pool().await.map_err(|e| e.to_string())?;
+            self.engine.clear_pool();
         }
         let (from, to) = (replaced[0].number, self.head().number);
         info!(depth, from, to, drop_transactions, "L1 reorged");

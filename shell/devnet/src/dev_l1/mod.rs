@@ -24,7 +24,6 @@ use tokio::{
     task::JoinHandle,
 };
 
-pub(crate) use miner::{FINALIZED_DISTANCE_BLOCKS, SAFE_DISTANCE_BLOCKS};
 
 /// Orders that may wait for the miner.
 const ORDERS_QUEUE: usize = 16;
@@ -123,7 +122,6 @@ impl DevL1 {
         let _ = self.stop.send(true);
         let _ = self.control.stop();
         for task in self.tasks {
-            task.abort_handle();
             let _ = tokio::time::timeout(std::time::Duration::from_secs(2), task).await;
         }
         self.engine.shutdown().await;

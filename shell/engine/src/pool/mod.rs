@@ -259,6 +259,12 @@ impl Pool {
         self.inner.lock().queues.remove(hash);
     }
 
+    /// Forgets every transaction.
+    pub(crate) fn clear(&self) {
+        self.inner.lock().queues = Queues::default();
+        self.version.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// All transactions by sender, executable ones apart.
     pub(crate) fn content(&self) -> PoolContent {
         let inner = self.inner.lock();
