@@ -60,7 +60,7 @@ pub(crate) fn extra_data_problem(
 }
 
 /// The parameters in extra data of either format, by its version and length.
-pub fn decode_extra_data(extra: &[u8]) -> Option<FeeParams> {
+pub(crate) fn decode_extra_data(extra: &[u8]) -> Option<FeeParams> {
     let word = |from: usize| -> Option<u32> {
         Some(u32::from_be_bytes(
             extra.get(from..from + 4)?.try_into().ok()?,

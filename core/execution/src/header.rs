@@ -3,8 +3,9 @@
 //! Pure functions of headers and rules. spec: exec-engine.md and the fork pages; EIP-1559, 4844,
 //! 4895, 4788, 7685, 7918.
 
+pub use crate::base_fee::{FeeParams, fee_params, next_base_fee};
 use crate::{
-    base_fee::{extra_data_problem, next_base_fee},
+    base_fee::extra_data_problem,
     build::Roots,
     chain::{ChainConfig, ChainKind, EthFork},
     error::InvalidBlock,

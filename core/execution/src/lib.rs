@@ -11,7 +11,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
-pub mod base_fee;
+mod base_fee;
 mod block_run;
 pub mod build;
 #[cfg(feature = "rpc")]

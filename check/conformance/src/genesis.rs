@@ -1,0 +1,109 @@
+//! Genesis blocks of the superchain registry: the hash of each published chain from its accounts.
+//!
+//! A fixture is a genesis file (zstd with the registry's dictionary) and the chain's TOML file, of
+//! which only fork times and the genesis hash matter here.
+
+use alloy_genesis::Genesis;
+use alloy_primitives::B256;
+use eyre::{OptionExt, Result, WrapErr, ensure, eyre};
+use opal_execution::{ChainConfig, ChainKind, OptimismRules, genesis};
+use opal_protocol::{Fork, ForkTimes, config::ChainOpConfig};
+use opal_trie::{rebuild_state_root, rebuild_storage_root};
+use ruzstd::decoding::{Dictionary, FrameDecoder, StreamingDecoder};
+use std::{fs, io::Read, path::Path};
+
+/// What a registry file says of a chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Published {
+    chain_id: u64,
+    genesis_hash: B256,
+    forks: ForkTimes,
+}
+
+/// Builds the genesis block of one chain and compares its hash with the published one. Also
+/// rebuilds the state root from the sorted accounts by another implementation.
+pub fn run(toml: &Path, genesis_file: &Path, dictionary: &Path) -> Result<B256> {
+    let context = || toml.display().to_string();
+    let published = parse(&fs::read_to_string(toml)?).wrap_err_with(context)?;
+    let genesis_json = decompress(genesis_file, dictionary).wrap_err_with(context)?;
+    let mut file: serde_json::Value =
+        serde_json::from_slice(&genesis_json).wrap_err_with(context)?;
+    // Most files leave the rules to the TOML file.
+    file.as_object_mut()
+        .ok_or_eyre("the genesis file is no object")?
+        .remove("config");
+    let file: Genesis = serde_json::from_value(file).wrap_err_with(context)?;
+    let rules = OptimismRules {
+        forks: published.forks,
+        eip1559: ChainOpConfig::default(),
+    };
+    let chain = ChainConfig {
+        chain_id: published.chain_id,
+        kind: ChainKind::Optimism(rules),
+    };
+    let block = genesis::genesis(&file, &chain);
+    let rebuilt = rebuild_state_root(block.diff.hashed().into_iter().map(|(address, update)| {
+        let root = rebuild_storage_root(update.storage);
+        (address, update.account.unwrap_or_default(), root)
+    }));
+    ensure!(
+        rebuilt == block.header.state_root,
+        "{}: the rebuilt root differs",
+        context()
+    );
+    ensure!(
+        block.hash == published.genesis_hash,
+        "{}: genesis hash is {}, published is {}",
+        context(),
+        block.hash,
+        published.genesis_hash
+    );
+    Ok(block.hash)
+}
+
+fn decompress(file: &Path, dictionary: &Path) -> Result<Vec<u8>> {
+    let dictionary = fs::read(dictionary)?;
+    let dictionary = Dictionary::decode_dict(&dictionary).map_err(|e| eyre!("dictionary: {e}"))?;
+    let mut decoder = FrameDecoder::new();
+    decoder.add_dict(dictionary)?;
+    let mut out = Vec::new();
+    StreamingDecoder::new_with_decoder(fs::File::open(file)?, decoder)
+        .map_err(|e| eyre!("zstd: {e}"))?
+        .read_to_end(&mut out)?;
+    Ok(out)
+}
+
+/// The few keys needed, without a TOML parser: `key = value` lines below `[section]` lines.
+fn parse(toml: &str) -> Result<Published> {
+    let mut section = String::new();
+    let (mut chain_id, mut genesis_hash) = (None, None);
+    let mut forks = ForkTimes::default();
+    forks.set(Fork::Regolith, Some(0));
+    for line in toml.lines() {
+        let line = line.split('#').next().unwrap_or_default().trim();
+        if let Some(name) = line
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'))
+        {
+            section = name.to_owned();
+        } else if let Some((key, value)) = line.split_once('=') {
+            let (key, value) = (key.trim(), value.trim().trim_matches('"'));
+            match (section.as_str(), key) {
+                ("", "chain_id") => chain_id = Some(value.parse()?),
+                ("genesis.l2", "hash") => genesis_hash = Some(value.parse()?),
+                ("hardforks", key) => {
+                    let fork = key.strip_suffix("_time").and_then(|name| name.parse().ok());
+                    if let Some(fork) = fork {
+                        forks.set(fork, Some(value.parse()?));
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(Published {
+        chain_id: chain_id.ok_or_eyre("chain_id is missing")?,
+        genesis_hash: genesis_hash.ok_or_eyre("genesis.l2.hash is missing")?,
+        forks,
+    })
+}
