@@ -61,6 +61,11 @@ impl DerivedJob {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) const fn parent_hash(&self) -> alloy_primitives::B256 {
+        self.derived.parent.hash
+    }
+
     /// Whether the block is being built rather than compared.
     pub(crate) const fn is_building(&self) -> bool {
         !matches!(self.step, Step::Ready | Step::Fetching(_))

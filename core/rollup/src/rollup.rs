@@ -119,6 +119,12 @@ impl Rollup {
         self.finality.newest_first()
     }
 
+    /// The block on which attributes are being worked on.
+    #[cfg(test)]
+    pub(crate) fn derived_parent(&self) -> Option<B256> {
+        self.dialogue.derived.as_ref().map(|job| job.parent_hash())
+    }
+
     fn take_in(&mut self, event: Event, now_ms: u64) {
         match event {
             Event::Tick => {}
