@@ -1,0 +1,8 @@
+//! The engine as a whole: chains driven through the Engine API, over sockets and in process.
+
+mod chain;
+mod l1;
+mod reorg;
+mod restart;
+mod rpc;
+mod world;
