@@ -7,23 +7,22 @@
 //! own. What belongs to the sequencer comes first, so that a node that is catching up builds its
 //! blocks in time.
 
+mod execute;
+mod search;
+
 use crate::{
     config::NodeConfig,
-    derive::{Delivery, Input, Lane, Outcome},
+    derive::{Delivery, Lane, Outcome},
     engine::Engine,
     event::{Event, Request},
     fetch::Fetcher,
     log::Journal,
-    resync::Resync,
     status::{Health, Published},
 };
 use opal_derivation::{L1Request, Step};
 use opal_l1::{L1Heads, L1Source};
 use opal_protocol::{L1Ref, RollupConfig};
-use opal_rollup::{
-    Answer, Command, Event as RollupEvent, Failure, L1Query, Lane as CallLane, ResetCause, Rollup,
-    RollupOptions, StartRefusal, SyncError, Ticket,
-};
+use opal_rollup::{Event as RollupEvent, ResetCause, Rollup, RollupOptions, StartRefusal};
 use opal_rpc::EngineApi;
 use std::{
     collections::VecDeque,
@@ -39,12 +38,6 @@ use tokio::{
 const EVENTS_MAX: usize = 256;
 /// Operators that may wait for the sequencer to stop.
 const STOPPERS_MAX: usize = 16;
-/// Resets that follow each other faster than this are spaced out.
-const RESET_CALM: Duration = Duration::from_secs(10);
-/// Longest pause before a reset.
-const RESET_PAUSE_MAX: Duration = Duration::from_secs(5);
-/// Pause before a search for heads is repeated that only a person can mend.
-const HOPELESS_PAUSE: Duration = Duration::from_secs(30);
 /// Longest time the loop sleeps when nothing happens.
 const IDLE_TICK: Duration = Duration::from_secs(1);
 
@@ -216,109 +209,6 @@ impl Driver {
         }
     }
 
-    fn execute(&mut self, command: Command) {
-        match command {
-            Command::Forkchoice {
-                ticket,
-                lane,
-                state,
-                attributes,
-            } => {
-                let engine = self.engine.clone();
-                self.call(ticket, lane, async move {
-                    Answer::Forkchoice(engine.forkchoice_updated(state, attributes).await)
-                });
-            }
-            Command::GetPayload {
-                ticket,
-                lane,
-                id,
-                timestamp,
-            } => {
-                let engine = self.engine.clone();
-                self.call(ticket, lane, async move {
-                    Answer::Payload(engine.get_payload(id, timestamp).await)
-                });
-            }
-            Command::NewPayload {
-                ticket,
-                lane,
-                payload,
-            } => {
-                let engine = self.engine.clone();
-                self.call(ticket, lane, async move {
-                    Answer::NewPayload(engine.new_payload(payload).await)
-                });
-            }
-            Command::GetL2Block {
-                ticket,
-                lane,
-                query,
-            } => {
-                let engine = self.engine.clone();
-                self.call(ticket, lane, async move {
-                    Answer::L2Block(engine.block(query).await)
-                });
-            }
-            Command::GetL1Block { ticket, query } => self.get_l1_block(ticket, query),
-            Command::GetL1Ref { ticket, number } => {
-                let l1 = self.l1.clone();
-                self.call(ticket, CallLane::Derivation, async move {
-                    let block = l1.ref_by_number(number).await;
-                    Answer::L1Ref(block.map_err(|e| Failure::Unavailable(e.to_string())))
-                });
-            }
-            Command::Confirm(block) => self.lane.push(Input::Confirm(block)),
-            Command::Reject => self.lane.push(Input::Reject),
-            Command::Reset(cause) => self.reset(&cause),
-            Command::SequencerStarted(result) => {
-                self.journal.sequencer_started(&result);
-                if let Some(starter) = self.starters.pop_front() {
-                    let _ = starter.send(result);
-                }
-            }
-            Command::SequencerStopped(result) => {
-                self.journal.sequencer_stopped(&result);
-                if let Some(stopper) = self.stoppers.pop_front() {
-                    let _ = stopper.send(result);
-                }
-            }
-            Command::Note(note) => self.journal.note(&note),
-        }
-    }
-
-    fn get_l1_block(&self, ticket: Ticket, query: L1Query) {
-        let l1 = self.l1.clone();
-        self.call(ticket, CallLane::Sequencer, async move {
-            let block = match query {
-                L1Query::Number(number) => l1.block_by_number(number).await,
-                L1Query::Hash(hash) => l1.block_by_hash(hash).await,
-            };
-            Answer::L1Block(block.map_err(|e| Failure::Unavailable(e.to_string())))
-        });
-    }
-
-    /// Runs a call as a task of its own; its answer comes back as an event, on the lane it belongs
-    /// to.
-    fn call(
-        &self,
-        ticket: Ticket,
-        lane: CallLane,
-        call: impl Future<Output = Answer> + Send + 'static,
-    ) {
-        let channel = if lane == CallLane::Sequencer {
-            &self.urgent
-        } else {
-            &self.events
-        };
-        let channel = channel.clone();
-        tokio::spawn(async move {
-            let answer = call.await;
-            // The loop is gone when the node stops; then nobody misses this.
-            let _ = channel.send(Event::Answer { ticket, answer }).await;
-        });
-    }
-
     fn stepped(&mut self, outcome: Outcome) {
         let Outcome {
             replacement,
@@ -382,58 +272,6 @@ impl Driver {
             self.fetcher
                 .l1(self.lane.generation(), L1Request::Block { number });
         }
-    }
-
-    /// Looks for new heads. Resets in quick succession are spaced out.
-    fn reset(&mut self, cause: &ResetCause) {
-        self.journal.reset(cause);
-        self.fetcher.abort();
-        self.lane.halt();
-        self.awaited_l1 = None;
-        let now = Instant::now();
-        let is_hasty = self.last_reset.is_some_and(|last| now - last < RESET_CALM);
-        self.hasty_resets = if is_hasty {
-            self.hasty_resets.saturating_add(1)
-        } else {
-            0
-        };
-        self.last_reset = Some(now);
-        let pause = match self.hasty_resets {
-            0 => Duration::ZERO,
-            n => Duration::from_millis(50 << n.min(10)).min(RESET_PAUSE_MAX),
-        };
-        self.search(pause);
-    }
-
-    fn search(&mut self, pause: Duration) {
-        let resync = Resync {
-            name: self.name.clone(),
-            cfg: self.cfg.clone(),
-            l1: self.l1.clone(),
-            engine: self.engine.clone(),
-            history: self.rollup.history().copied().collect(),
-        };
-        let events = self.events.clone();
-        let task = tokio::spawn(async move {
-            tokio::time::sleep(pause).await;
-            let event = match resync.run().await {
-                Ok(point) => Event::SyncFound(point),
-                Err(error) => Event::SyncFailed(error),
-            };
-            // The loop is gone when the node stops; then nobody misses this.
-            let _ = events.send(event).await;
-        });
-        if let Some(former) = self.search.replace(task.abort_handle()) {
-            former.abort();
-        }
-    }
-
-    fn sync_failed(&mut self, error: &SyncError) {
-        let seconds = HOPELESS_PAUSE.as_secs();
-        let reason = format!("no heads to go on from: {error}");
-        tracing::error!(name = %self.name, "{reason}; looking again in {seconds} s");
-        self.published.health(Health::Broken(reason));
-        self.search(HOPELESS_PAUSE);
     }
 
     fn answer(&mut self, request: Request) {
