@@ -53,8 +53,8 @@ fn span_batches_and_their_columns() {
     let passed = outcomes
         .iter()
         .filter(|(_, verdict)| matches!(verdict, Verdict::Passed(_)));
-    // Ten files of columns, four of signatures (with two more files each), one whole batch; the
-    // other eight are blobs.
+    // Eight single columns, all columns together, four of signatures (with two more files each)
+    // and one whole batch; eight files are blobs.
     assert_eq!((passed.count(), outcomes.len()), (14, 30));
     let whole = Verdict::Passed("256 blocks, 2233 transactions".into());
     assert!(outcomes.contains(&("spanbatchoriginbits.txt".into(), whole)));
