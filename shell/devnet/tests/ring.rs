@@ -153,13 +153,11 @@ async fn system_config_changes_take_effect_on_both_nodes() {
             .await
     };
     set_batcher(SOMEBODY).await;
-    let mut before = ring.safe().await;
+    let before = std::cell::Cell::new(ring.safe().await);
     eventually("the safe head stands still", async || {
         tokio::time::sleep(std::time::Duration::from_secs(6)).await;
         let now = ring.safe().await;
-        let moved = now != before;
-        before = now;
-        if moved { Err(now) } else { Ok(()) }
+        if before.replace(now) == now { Ok(()) } else { Err(now) }
     })
     .await;
     set_batcher(opal_devnet::genesis::roles().batcher.address()).await;
