@@ -152,7 +152,7 @@ impl TxQueue {
                 None => self.gap_since = Some(view.head_hash),
                 Some(head) if head == view.head_hash => {}
                 // Seen at two heads: not the moment between a reorg and the pool's recovery.
-                Some(_) => self.close_gap(view.nonce_pending.max(view.nonce_latest), now_ms),
+                Some(_) => self.close_gap(&view, now_ms),
             }
         }
         let foreign = self

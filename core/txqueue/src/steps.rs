@@ -9,6 +9,8 @@ use crate::{
 
 /// Candidates mined but not yet confirmed, at most; no further ones are published meanwhile.
 const MAX_UNCONFIRMED: usize = 64;
+/// Missing nonces that are filled at once.
+const MAX_FILLERS: u64 = 16;
 /// First pause after a refusal that only time can heal, in milliseconds; doubles with each one.
 const RETRY_MIN_MS: u64 = 500;
 
@@ -137,16 +139,39 @@ impl TxQueue {
     }
 
     /// L1 lacks transactions that we count as mined: a reorg dropped them, and the pool did not
-    /// keep them. What is in flight moves down to the nonces that L1 waits for.
-    pub(crate) fn close_gap(&mut self, first_nonce: u64, now_ms: u64) {
+    /// keep them. What nobody has seen yet moves down to the nonces that L1 waits for; in front of
+    /// what was published the gap is filled with transactions that do nothing, for under a second
+    /// nonce it could be mined twice.
+    pub(crate) fn close_gap(&mut self, view: &L1View, now_ms: u64) {
         self.gap_since = None;
+        let first_nonce = view.nonce_latest.max(view.nonce_pending);
         self.nonce_floor = first_nonce;
-        let mut nonce = first_nonce;
-        for entry in self.entries.iter_mut().filter(|e| e.is_unmined()) {
+        let Some(index) = self.entries.iter().position(Entry::is_unmined) else {
+            return;
+        };
+        let is_seen = |e: &Entry| e.is_unmined() && (e.sent.is_some() || !e.versions.is_empty());
+        if self.entries.iter().any(is_seen) {
+            let (kind, end) = (self.entries[index].kind, self.entries[index].nonce);
+            for nonce in (first_nonce..end.min(first_nonce.saturating_add(MAX_FILLERS))).rev() {
+                let filler = self.filler(kind, nonce, view, now_ms);
+                self.entries.insert(index, filler);
+            }
+            return;
+        }
+        let unmined = self.entries.iter_mut().filter(|e| e.is_unmined());
+        for (entry, nonce) in unmined.zip(first_nonce..) {
             entry.nonce = nonce;
             entry.stage = Stage::Due { at_ms: now_ms };
-            nonce = nonce.saturating_add(1);
         }
+    }
+
+    /// A transaction of our own that only uses up a nonce.
+    fn filler(&self, kind: TxKind, nonce: u64, view: &L1View, now_ms: u64) -> Entry {
+        let mut filler = Entry::new(None, kind, now_ms);
+        filler.nonce = nonce;
+        filler.fees = Fees::initial(&view.market, kind, &self.config);
+        filler.stage = Stage::Due { at_ms: now_ms };
+        filler
     }
 
     /// Turns what took too long into cancellations.
@@ -173,7 +198,8 @@ impl TxQueue {
         self.entries[index].stage = Stage::Due { at_ms: now_ms };
     }
 
-    /// Drops a candidate that no node will ever take. Those behind it move down by one nonce.
+    /// Gives up a candidate that no node will ever take. Those behind it move down by one nonce,
+    /// unless they are published.
     pub(crate) fn reject(&mut self, index: usize, refusal: &Refusal, now_ms: u64) {
         if self.entries[index].is_cancelled {
             self.entries[index].stage = Stage::Due {
@@ -181,15 +207,23 @@ impl TxQueue {
             };
             return;
         }
-        let Some(entry) = self.entries.remove(index) else {
-            return;
-        };
-        self.outcomes.extend(entry.failed(refusal.clone().into()));
-        for later in self
+        let outcome = self.entries[index].failed(refusal.clone().into());
+        self.outcomes.extend(outcome);
+        let nonce = self.entries[index].nonce;
+        let is_behind = |e: &Entry| e.is_unmined() && e.nonce > nonce;
+        if self
             .entries
-            .iter_mut()
-            .filter(|e| e.is_unmined() && e.nonce > entry.nonce)
+            .iter()
+            .any(|e| is_behind(e) && !e.versions.is_empty())
         {
+            // Those are published: its nonce must be used up by something.
+            let entry = &mut self.entries[index];
+            (entry.candidate, entry.is_cancelled) = (None, true);
+            entry.stage = Stage::Due { at_ms: now_ms };
+            return;
+        }
+        self.entries.remove(index);
+        for later in self.entries.iter_mut().filter(|e| is_behind(e)) {
             later.nonce -= 1;
             later.stage = Stage::Due { at_ms: now_ms };
         }
@@ -228,10 +262,7 @@ impl TxQueue {
                 ours.stage = Stage::Due { at_ms: now_ms };
             }
         }
-        let mut blocker = Entry::new(None, kind, now_ms);
-        blocker.nonce = nonce;
-        blocker.fees = Fees::initial(&view.market, kind, &self.config);
-        blocker.stage = Stage::Due { at_ms: now_ms };
-        self.entries.insert(first, blocker);
+        let filler = self.filler(kind, nonce, view, now_ms);
+        self.entries.insert(first, filler);
     }
 }
