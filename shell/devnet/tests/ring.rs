@@ -4,7 +4,7 @@ mod kit;
 
 use alloy_primitives::{Address, Bytes, U256, address};
 use alloy_sol_types::{SolCall, sol};
-use kit::{LATEST, Ring, Wallet, block_hash, ether, eventually, number, receipt};
+use kit::{LATEST, Ring, Wallet, ether, eventually, number, receipt};
 use opal_devnet::DataAvailability;
 use serde_json::{Value, json};
 
@@ -157,7 +157,11 @@ async fn system_config_changes_take_effect_on_both_nodes() {
     eventually("the safe head stands still", async || {
         tokio::time::sleep(std::time::Duration::from_secs(6)).await;
         let now = ring.safe().await;
-        if before.replace(now) == now { Ok(()) } else { Err(now) }
+        if before.replace(now) == now {
+            Ok(())
+        } else {
+            Err(now)
+        }
     })
     .await;
     set_batcher(opal_devnet::genesis::roles().batcher.address()).await;
@@ -190,9 +194,11 @@ async fn forks_activate_while_the_chain_runs() {
         extra.starts_with("0x01") && extra.len() == 2 + 2 * 17,
         "{extra}"
     );
-    // The upgraded oracle knows.
-    let call = json!({ "to": ring.contract("GasPriceOracle"), "data": "0xb3d72079" });
-    let _ = call;
+    // The upgraded oracle knows of Jovian: its four flags share slot 0.
+    let flags = ring
+        .verifier
+        .storage_at(ring.contract("GasPriceOracle"), U256::ZERO, LATEST);
+    assert_eq!(flags.await.unwrap()[28..], [1, 1, 1, 1]);
     let wallet = ring.wallet(2);
     wallet
         .send(&ring.sequencer, SOMEBODY, ether(1), Bytes::new())
@@ -287,7 +293,7 @@ async fn batches_lost_in_an_l1_reorg_are_posted_again() {
     let ring = Ring::start(|_| {}).await;
     ring.wait_for_safe(3).await;
     // The replaced blocks' transactions are gone for good: the batcher must notice by itself.
-    ring.order("dev_reorg", json!([6, true])).await;
+    ring.reorg(6, true).await;
     ring.assert_in_step(6).await;
     let to = address!("0000000000000000000000000000000000c0ffee");
     ring.wallet(7)

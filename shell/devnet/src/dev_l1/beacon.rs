@@ -201,7 +201,10 @@ fn header_json(slot: u64, block: &SlotBlock) -> Value {
 }
 
 /// Values of `key` in a query, whether repeated or separated by commas.
-pub(crate) fn parameters<'a>(query: Option<&'a str>, key: &'a str) -> impl Iterator<Item = String> + 'a {
+pub(crate) fn parameters<'a>(
+    query: Option<&'a str>,
+    key: &'a str,
+) -> impl Iterator<Item = String> + 'a {
     let pairs = query
         .unwrap_or("")
         .split('&')

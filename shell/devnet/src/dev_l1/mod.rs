@@ -24,7 +24,6 @@ use tokio::{
     task::JoinHandle,
 };
 
-
 /// Orders that may wait for the miner.
 const ORDERS_QUEUE: usize = 16;
 

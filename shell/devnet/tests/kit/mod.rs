@@ -1,5 +1,9 @@
 //! What the end-to-end tests share: a running devnet, wallets, and patience.
-#![allow(dead_code, reason = "each test binary uses its own part of the kit")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test binary uses its own part of the kit"
+)]
 
 use alloy_consensus::{SignableTransaction, TxEip1559, TxEnvelope};
 use alloy_eips::{BlockId, BlockNumberOrTag, Encodable2718};
@@ -8,7 +12,7 @@ use alloy_signer::SignerSync;
 use alloy_signer_local::PrivateKeySigner;
 use opal_devnet::{Descriptor, Devnet, DevnetConfig};
 use opal_rpc::{EthClient, RollupClient};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{
     fmt::Debug,
     future::Future,
@@ -87,6 +91,24 @@ impl Ring {
     /// An order to the L1.
     pub async fn order(&self, method: &str, params: Value) -> Value {
         self.control.request_once(method, params).await.unwrap()
+    }
+
+    /// Replaces the newest `depth` L1 blocks, once there are that many.
+    pub async fn reorg(&self, depth: u64, drop_transactions: bool) {
+        eventually("L1 is long enough for the reorg", async || {
+            let head = self.l1.block_number().await.unwrap();
+            if head > depth { Ok(()) } else { Err(head) }
+        })
+        .await;
+        let head = self.l1.block_number().await.unwrap();
+        let old = block_hash(&self.l1, head + 2 - depth).await;
+        self.order("dev_reorg", json!([depth, drop_transactions]))
+            .await;
+        assert_ne!(
+            block_hash(&self.l1, head + 2 - depth).await,
+            old,
+            "the L1 was not reorged"
+        );
     }
 
     pub async fn safe(&self) -> u64 {
