@@ -205,10 +205,12 @@ impl<'a, R: StateReader> Calls<'a, R> {
             Some(nonce) => nonce,
             None => machine.nonce(tx.caller)?,
         };
-        tx.gas_limit = request.gas.unwrap_or(env.gas_cap).min(env.gas_cap);
-        if !free && tx.gas_price > 0 {
-            tx.gas_limit = tx.gas_limit.min(affordable_gas(&mut machine, &tx)?);
-        }
+        let affordable = affordable_gas(&mut machine, &tx)?;
+        tx.gas_limit = request
+            .gas
+            .unwrap_or(env.gas_cap)
+            .min(env.gas_cap)
+            .min(affordable);
         Ok(Self { machine, tx })
     }
 
@@ -240,7 +242,7 @@ fn is_free(request: &TransactionRequest) -> bool {
     zero(request.gas_price) && zero(request.max_fee_per_gas)
 }
 
-/// Gas that the sender can pay for.
+/// Gas that the sender can pay for, at its price, beside the value.
 fn affordable_gas<R: StateReader>(machine: &mut Machine<R>, tx: &TxEnv) -> Result<u64, CallError> {
     let account = revm::Database::basic(machine.state(), tx.caller).map_err(database_error)?;
     let balance = account.map_or(U256::ZERO, |account| account.balance);

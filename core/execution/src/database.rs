@@ -62,9 +62,17 @@ pub(crate) fn state_diff(bundle: BundleState) -> StateDiff {
             diff.accounts.insert(address, change);
         }
     }
-    for (hash, code) in bundle.contracts {
-        diff.code.insert(hash, code.original_bytes());
-    }
+    // revm also lists code that was there before, or did not stay.
+    let hash_of = |account: Option<Account>| account.map(|account| account.code_hash);
+    let new_code = diff.accounts.values().filter_map(|change| {
+        let hash = hash_of(change.account)?;
+        (Some(hash) != hash_of(change.previous)).then_some(hash)
+    });
+    let code = new_code.filter_map(|hash| Some((hash, bundle.contracts.get(&hash)?)));
+    diff.code = code
+        .filter(|(_, code)| !code.is_empty())
+        .map(|(hash, code)| (hash, code.original_bytes()))
+        .collect();
     diff
 }
 
