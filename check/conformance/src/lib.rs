@@ -10,6 +10,7 @@ pub mod genesis;
 pub mod input;
 pub mod op_block;
 pub mod span_batch;
+pub mod state_test;
 
 use clap::ValueEnum;
 use eyre::{Result, WrapErr, ensure};
@@ -29,6 +30,8 @@ pub enum Kind {
     Blob,
     /// OP blocks with their state witness: execute to the exact block hash.
     OpBlock,
+    /// Ethereum state tests, as JSON or in an archive: execute to the exact state root.
+    StateTest,
 }
 
 /// What became of one file.
@@ -77,6 +80,16 @@ impl Kind {
                     block.number, block.transactions, block.gas_used
                 ))
             }),
+            Self::StateTest => {
+                state_test::run(path, "tate").map(|counts| match counts.failed.first() {
+                    None => Verdict::Passed(format!("{} transactions", counts.passed)),
+                    Some(first) => Verdict::Failed(format!(
+                        "{} of {} transactions: {first}",
+                        counts.failed.len(),
+                        counts.failed.len() + counts.passed
+                    )),
+                })
+            }
         };
         result.unwrap_or_else(|error| Verdict::Failed(format!("{error:#}")))
     }

@@ -5,13 +5,7 @@ use std::path::PathBuf;
 
 /// Chains whose genesis file does not hold the block that the network started from: they came from
 /// an older chain, or the file holds hashes only.
-const OTHER_ORIGIN: [&str; 4] = [
-    "mainnet/op",
-    "mainnet/boba",
-    "sepolia/boba",
-    "mainnet/celo",
-    "sepolia/celo-sep",
-];
+const OTHER_ORIGIN: [&str; 4] = ["mainnet/op", "mainnet/boba", "sepolia/boba", "mainnet/celo"];
 /// Left out for its size.
 const TOO_LARGE: [&str; 1] = ["mainnet/fraxtal"];
 

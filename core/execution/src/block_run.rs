@@ -16,6 +16,7 @@ use crate::{
     transaction::VerifiedTx,
 };
 use alloc::{
+    boxed::Box,
     collections::BTreeMap,
     format,
     string::{String, ToString},
@@ -303,9 +304,9 @@ fn deploy_create2_deployer<R: StateReader>(
 ) -> Result<Machine<R>, InvalidBlock> {
     match machine {
         Machine::Op(evm) => {
-            let (evm, result) = patches::deploy_create2_deployer(evm, time);
+            let (evm, result) = patches::deploy_create2_deployer(*evm, time);
             result.map_err(system_call_failed)?;
-            Ok(Machine::Op(evm))
+            Ok(Machine::Op(Box::new(evm)))
         }
         Machine::Eth(_) => Ok(machine),
     }

@@ -11,6 +11,7 @@ use crate::{
     transaction::{Transaction, VerifiedTx},
 };
 use alloc::{
+    boxed::Box,
     format,
     string::{String, ToString},
     vec::Vec,
@@ -45,8 +46,8 @@ const SYSTEM_ADDRESS: Address = alloy_eips::eip4788::SYSTEM_ADDRESS;
 
 /// An EVM on the state of one block.
 pub(crate) enum Machine<R: StateReader> {
-    Op(OpEvm<BlockState<R>, NoOpInspector, PrecompilesMap>),
-    Eth(EthEvm<BlockState<R>, NoOpInspector, PrecompilesMap>),
+    Op(Box<OpEvm<BlockState<R>, NoOpInspector, PrecompilesMap>>),
+    Eth(Box<EthEvm<BlockState<R>, NoOpInspector, PrecompilesMap>>),
 }
 
 /// What a transaction or call did, before it is committed.
@@ -164,7 +165,7 @@ impl<R: StateReader> Machine<R> {
                 let mut evm =
                     OpEvmFactory::<OpTx>::default().create_evm(state, EvmEnv::new(cfg, block));
                 patches::limit_precompiles(spec, evm.precompiles_mut());
-                Self::Op(evm)
+                Self::Op(Box::new(evm))
             }
             ChainKind::Ethereum(_) => {
                 let spec = eth_spec(chain.eth_fork(time));
@@ -173,7 +174,9 @@ impl<R: StateReader> Machine<R> {
                     cfg.set_max_blobs_per_tx(params.max_blobs_per_tx);
                 }
                 tweak(&mut cfg);
-                Self::Eth(EthEvmFactory::default().create_evm(state, EvmEnv::new(cfg, block)))
+                Self::Eth(Box::new(
+                    EthEvmFactory::default().create_evm(state, EvmEnv::new(cfg, block)),
+                ))
             }
         }
     }

@@ -221,7 +221,7 @@ fn validate_blob_gas(
         return Ok(());
     };
     let used = header.blob_gas_used.unwrap_or(0);
-    if used % DATA_GAS_PER_BLOB != 0 || used > params.max_blob_gas_per_block() {
+    if !used.is_multiple_of(DATA_GAS_PER_BLOB) || used > params.max_blob_gas_per_block() {
         return Err(bad(
             "blobGasUsed",
             format!("{used} is not the gas of a legal number of blobs"),

@@ -1,11 +1,7 @@
 //! State from a witness: trie nodes and code by their hashes, nothing trusted but the state root.
 
 use crate::state::{StateError, StateReader};
-use alloc::{
-    collections::BTreeMap,
-    format,
-    string::{String, ToString},
-};
+use alloc::{collections::BTreeMap, format, string::ToString};
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use opal_trie::{Account, Nibbles, NodeReader, ReadError, StateTrie};
 
@@ -79,7 +75,7 @@ impl StateReader for Witness {
         let hash = self.block_hashes.get(&number).copied();
         hash.ok_or_else(|| {
             let problem = format!("the hash of block {number} is not in the witness");
-            StateError(String::from(problem))
+            StateError(problem)
         })
     }
 }

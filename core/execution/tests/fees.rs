@@ -70,8 +70,14 @@ fn fastlz_length(input: &[u8]) -> usize {
         u32::from(input[at]) | u32::from(input[at + 1]) << 8 | u32::from(input[at + 2]) << 16
     };
     let hash = |v: u32| ((2_654_435_769_u64 * u64::from(v)) as u32 >> 19) as usize;
-    let literals =
-        |count: usize| count / 32 * 33 + if count % 32 != 0 { count % 32 + 1 } else { 0 };
+    let literals = |count: usize| {
+        count / 32 * 33
+            + if !count.is_multiple_of(32) {
+                count % 32 + 1
+            } else {
+                0
+            }
+    };
     let mut table = vec![0_usize; 8192];
     let (mut anchor, mut at, mut length) = (0_usize, 2_usize, 0_usize);
     let limit = input.len().saturating_sub(13);

@@ -1,8 +1,9 @@
 //! What can go wrong when a trie is read or changed.
 
-use alloc::string::String;
+use alloc::{boxed::Box, string::String};
 use alloy_primitives::B256;
 use alloy_trie::Nibbles;
+use core::fmt;
 
 /// The store behind a [`NodeReader`](crate::NodeReader) failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -18,48 +19,59 @@ pub enum Severity {
     Critical,
 }
 
+/// Where a node belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Hashed address of the account whose storage it is, or `None` for the account trie.
+    pub owner: Option<B256>,
+    /// Nibbles from the root of that trie to the node.
+    pub path: Nibbles,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "path {:?} of ", self.path)?;
+        match self.owner {
+            None => f.write_str("the account trie"),
+            Some(address) => write!(f, "the storage trie of {address}"),
+        }
+    }
+}
+
 /// A trie that could not be read or changed. The trie is left as it was before the call.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TrieError {
     /// A node that the trie refers to is not stored.
-    #[error("trie node {hash} is missing at path {path:?} of {}", owner_name(.owner))]
+    #[error("trie node {hash} is missing at {at}")]
     MissingNode {
-        /// Hashed address of the account whose storage it is, or `None` for the account trie.
-        owner: Option<B256>,
-        /// Where the node belongs.
-        path: Nibbles,
+        /// Where it should be.
+        at: Box<Place>,
         /// Keccak hash of the node.
         hash: B256,
     },
     /// The stored bytes are not those of the node that was asked for.
-    #[error("trie node at path {path:?} of {} is corrupt: wanted hash {wanted}, stored bytes have {found}", owner_name(.owner))]
+    #[error("trie node at {at} is corrupt: wanted hash {wanted}, stored bytes have {found}")]
     HashMismatch {
-        /// Hashed address of the account whose storage it is, or `None` for the account trie.
-        owner: Option<B256>,
-        /// Where the node belongs.
-        path: Nibbles,
+        /// Where it is.
+        at: Box<Place>,
         /// Hash that the parent node refers to.
         wanted: B256,
         /// Hash of the stored bytes.
         found: B256,
     },
     /// A node is no valid encoding.
-    #[error("trie node at path {path:?} of {} cannot be decoded: {problem}", owner_name(.owner))]
+    #[error("trie node at {at} cannot be decoded: {problem}")]
     Malformed {
-        /// Hashed address of the account whose storage it is, or `None` for the account trie.
-        owner: Option<B256>,
-        /// Where the node belongs.
-        path: Nibbles,
+        /// Where it is.
+        at: Box<Place>,
         /// What is wrong with it.
         problem: &'static str,
     },
     /// The store failed.
-    #[error("trie node at path {path:?} of {} cannot be read: {source}", owner_name(.owner))]
+    #[error("trie node at {at} cannot be read: {source}")]
     Read {
-        /// Hashed address of the account whose storage it is, or `None` for the account trie.
-        owner: Option<B256>,
-        /// Where the node belongs.
-        path: Nibbles,
+        /// Where it should be.
+        at: Box<Place>,
         /// What the store said.
         source: ReadError,
     },
@@ -72,12 +84,5 @@ impl TrieError {
             Self::Read { .. } => Severity::Temporary,
             _ => Severity::Critical,
         }
-    }
-}
-
-fn owner_name(owner: &Option<B256>) -> String {
-    match owner {
-        None => String::from("the account trie"),
-        Some(address) => alloc::format!("the storage trie of {address}"),
     }
 }

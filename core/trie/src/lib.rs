@@ -24,7 +24,7 @@ mod state;
 mod trie;
 
 pub use alloy_trie::{EMPTY_ROOT_HASH, Nibbles};
-pub use error::{ReadError, Severity, TrieError};
+pub use error::{Place, ReadError, Severity, TrieError};
 pub use node::NodeReader;
 pub use proof::{AccountProof, StorageProof};
 pub use rebuild::{rebuild_root, rebuild_state_root, rebuild_storage_root};

@@ -1,6 +1,6 @@
 //! Nodes: how they are looked up, decoded and encoded.
 
-use crate::error::{ReadError, TrieError};
+use crate::error::{Place, ReadError, TrieError};
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use alloy_primitives::{B256, Bytes, keccak256};
 use alloy_rlp::{Decodable, EMPTY_STRING_CODE, Encodable, Header};
@@ -182,25 +182,21 @@ impl<R> Copy for Source<'_, R> {}
 impl<R: NodeReader> Source<'_, R> {
     /// Loads, checks and decodes the node with `hash` at `path`.
     pub(crate) fn load(&self, path: &Nibbles, hash: B256) -> Result<Arc<Node>, TrieError> {
-        let owner = self.owner;
+        let at = || {
+            Box::new(Place {
+                owner: self.owner,
+                path: *path,
+            })
+        };
         let bytes = self
             .reader
-            .node(owner, path, hash)
-            .map_err(|source| TrieError::Read {
-                owner,
-                path: *path,
-                source,
-            })?
-            .ok_or(TrieError::MissingNode {
-                owner,
-                path: *path,
-                hash,
-            })?;
+            .node(self.owner, path, hash)
+            .map_err(|source| TrieError::Read { at: at(), source })?
+            .ok_or_else(|| TrieError::MissingNode { at: at(), hash })?;
         let found = keccak256(&bytes);
         if found != hash {
             return Err(TrieError::HashMismatch {
-                owner,
-                path: *path,
+                at: at(),
                 wanted: hash,
                 found,
             });
@@ -283,10 +279,12 @@ impl<R: NodeReader> Source<'_, R> {
         Ok(path.join(tail))
     }
 
-    pub(crate) const fn malformed(&self, path: &Nibbles, problem: &'static str) -> TrieError {
+    pub(crate) fn malformed(&self, path: &Nibbles, problem: &'static str) -> TrieError {
         TrieError::Malformed {
-            owner: self.owner,
-            path: *path,
+            at: Box::new(Place {
+                owner: self.owner,
+                path: *path,
+            }),
             problem,
         }
     }

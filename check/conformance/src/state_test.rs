@@ -1,0 +1,268 @@
+//! Ethereum state tests: one transaction on a given state, to the exact state root and logs.
+//!
+//! A file holds tests; each has an environment, accounts, and per fork a list of signed
+//! transactions with the state root and the hash of the logs they must lead to. Forks from the
+//! Merge on are run, each transaction as a block of its own on our rules of Ethereum.
+
+use alloy_consensus::Header;
+use alloy_genesis::{Genesis, GenesisAccount};
+use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
+use eyre::{OptionExt, Result, WrapErr, eyre};
+use opal_execution::{
+    Account, BlobParams, BlockAttributes, BlockBuilder, ChainConfig, ChainKind, EthFork,
+    EthereumRules, GenesisBlock, Roots, StateDiff, StateError, StateReader, VerifiedTx, genesis,
+};
+use opal_trie::{EMPTY_ROOT_HASH, Nibbles, NodeReader, ReadError};
+use serde::Deserialize;
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{BufReader, Read},
+    path::Path,
+};
+
+/// How many tests ended which way.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Transactions that did what they must.
+    pub passed: usize,
+    /// Those that did not, with what was wrong.
+    pub failed: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Test {
+    env: Env,
+    pre: BTreeMap<Address, GenesisAccount>,
+    post: BTreeMap<String, Vec<Post>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Env {
+    current_coinbase: Address,
+    current_gas_limit: U256,
+    current_number: U256,
+    current_timestamp: U256,
+    current_random: Option<U256>,
+    current_base_fee: Option<U256>,
+    current_excess_blob_gas: Option<U256>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Post {
+    hash: B256,
+    logs: B256,
+    txbytes: Bytes,
+    expect_exception: Option<String>,
+}
+
+/// Runs a JSON file, or all JSON files in an archive (`.tar.zst`) whose path holds `filter`.
+pub fn run(path: &Path, filter: &str) -> Result<Counts> {
+    let mut counts = Counts::default();
+    let file = File::open(path).wrap_err_with(|| path.display().to_string())?;
+    if path
+        .extension()
+        .is_some_and(|extension| extension == "json")
+    {
+        let text = std::io::read_to_string(file)?;
+        run_text(&path.display().to_string(), &text, &mut counts)?;
+        return Ok(counts);
+    }
+    let decoder = ruzstd::decoding::StreamingDecoder::new(BufReader::new(file))
+        .map_err(|e| eyre!("{}: {e}", path.display()))?;
+    for entry in tar::Archive::new(decoder).entries()? {
+        let mut entry = entry?;
+        let name = entry.path()?.to_string_lossy().into_owned();
+        if name.ends_with(".json") && name.contains(filter) && !name.contains("/.meta/") {
+            let mut text = String::new();
+            entry.read_to_string(&mut text)?;
+            run_text(&name, &text, &mut counts)?;
+        }
+    }
+    Ok(counts)
+}
+
+fn run_text(file: &str, text: &str, counts: &mut Counts) -> Result<()> {
+    let tests: BTreeMap<String, Test> =
+        serde_json::from_str(text).wrap_err_with(|| file.to_owned())?;
+    for (name, test) in &tests {
+        for (fork, posts) in &test.post {
+            let Some(chain) = chain_of(fork) else {
+                continue;
+            };
+            let pre = genesis_of(test, &chain);
+            for (index, post) in posts.iter().enumerate() {
+                match run_post(test, &chain, &pre, post) {
+                    Ok(()) => counts.passed += 1,
+                    Err(e) => counts
+                        .failed
+                        .push(format!("{file} {name} {fork}/{index}: {e:#}")),
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The rules of a fork by its name in the tests; `None` before the Merge.
+fn chain_of(fork: &str) -> Option<ChainConfig> {
+    let (fork, blobs) = match fork {
+        "Paris" | "Merge" => (EthFork::Paris, None),
+        "Shanghai" => (EthFork::Shanghai, None),
+        "Cancun" => (EthFork::Cancun, Some(BlobParams::cancun())),
+        "Prague" => (EthFork::Prague, Some(BlobParams::prague())),
+        "Osaka" => (EthFork::Osaka, Some(BlobParams::osaka())),
+        _ => return None,
+    };
+    let since = |first: EthFork| (fork >= first).then_some(0);
+    let rules = EthereumRules {
+        shanghai_time: since(EthFork::Shanghai),
+        cancun_time: since(EthFork::Cancun),
+        prague_time: since(EthFork::Prague),
+        osaka_time: since(EthFork::Osaka),
+        blob_schedule: blobs.map(|params| (0, params)).into_iter().collect(),
+        deposit_contract: None,
+    };
+    Some(ChainConfig {
+        chain_id: 1,
+        kind: ChainKind::Ethereum(rules),
+    })
+}
+
+fn genesis_of(test: &Test, chain: &ChainConfig) -> GenesisBlock {
+    let file = Genesis {
+        alloc: test.pre.clone(),
+        ..Genesis::default()
+    };
+    genesis::genesis(&file, chain)
+}
+
+/// The accounts of a genesis block as a state.
+struct Pre<'a>(&'a StateDiff);
+
+impl StateReader for Pre<'_> {
+    fn account(&self, address: Address) -> Result<Option<Account>, StateError> {
+        Ok(self
+            .0
+            .accounts
+            .get(&address)
+            .and_then(|change| change.account))
+    }
+
+    fn storage(&self, address: Address, slot: U256) -> Result<U256, StateError> {
+        let slots = self.0.accounts.get(&address).map(|change| &change.storage);
+        Ok(slots
+            .and_then(|slots| slots.get(&slot))
+            .map_or(U256::ZERO, |slot| slot.value))
+    }
+
+    fn code(&self, hash: B256) -> Result<Bytes, StateError> {
+        let code = self.0.code.get(&hash).cloned();
+        code.ok_or_else(|| StateError(format!("there is no code {hash}")))
+    }
+
+    /// The tests define the hash of a block as that of its number in decimal.
+    fn block_hash(&self, number: u64) -> Result<B256, StateError> {
+        Ok(keccak256(number.to_string()))
+    }
+}
+
+/// All nodes of a genesis trie are resident.
+struct Resident;
+
+impl NodeReader for Resident {
+    fn node(&self, _: Option<B256>, _: &Nibbles, _: B256) -> Result<Option<Bytes>, ReadError> {
+        Ok(None)
+    }
+}
+
+fn run_post(test: &Test, chain: &ChainConfig, pre: &GenesisBlock, post: &Post) -> Result<()> {
+    let (parent, attributes) = environment(&test.env, chain)?;
+    let mut builder = BlockBuilder::new(chain, &parent, B256::ZERO, attributes, Pre(&pre.diff))?;
+    let pushed = VerifiedTx::decode(post.txbytes.clone())
+        .map_err(|error| eyre!("{error}"))
+        .and_then(|tx| Ok(builder.push_forced(tx)?));
+    if let Some(exception) = &post.expect_exception {
+        return match pushed {
+            Ok(()) => Err(eyre!("was accepted, must fail with {exception}")),
+            Err(_) if post.hash == pre.trie.root() => Ok(()),
+            Err(_) => Err(eyre!("was refused, but the state is to change")),
+        };
+    }
+    pushed?;
+    let built = builder.finish(|diff| -> Result<Roots, eyre::Report> {
+        let mut trie = pre.trie.clone();
+        trie.update(&Resident, &diff.hashed())?;
+        let message_passer_storage_root = EMPTY_ROOT_HASH;
+        Ok(Roots {
+            state_root: trie.root(),
+            message_passer_storage_root,
+        })
+    })?;
+    let receipt = built
+        .executed
+        .receipts
+        .first()
+        .ok_or_eyre("there is no receipt")?;
+    let logs = keccak256(alloy_rlp::encode(&receipt.logs));
+    if logs != post.logs {
+        return Err(eyre!("logs hash is {logs}, must be {}", post.logs));
+    }
+    if built.header.state_root != post.hash {
+        return Err(eyre!(
+            "state root is {}, must be {}",
+            built.header.state_root,
+            post.hash
+        ));
+    }
+    Ok(())
+}
+
+/// A parent whose child has the wanted base fee and excess blob gas, and that child's attributes.
+fn environment(env: &Env, chain: &ChainConfig) -> Result<(Header, BlockAttributes)> {
+    let number = |value: U256, name: &str| {
+        u64::try_from(value).map_err(|_| eyre!("{name} {value} is out of range"))
+    };
+    let gas_limit = number(env.current_gas_limit, "gas limit")?;
+    let timestamp = number(env.current_timestamp, "timestamp")?;
+    let base_fee = number(env.current_base_fee.unwrap_or(U256::from(10)), "base fee")?;
+    let excess = number(
+        env.current_excess_blob_gas.unwrap_or_default(),
+        "excess blob gas",
+    )?;
+    let (parent_excess, parent_blobs) = match chain.blob_params(timestamp) {
+        Some(params) if excess > 0 && params.blob_base_cost == 0 => {
+            (excess, params.target_blob_gas_per_block())
+        }
+        _ => (excess, 0),
+    };
+    let height = number(env.current_number, "number")?;
+    let parent = Header {
+        number: height
+            .checked_sub(1)
+            .ok_or_eyre("the block is a genesis block")?,
+        timestamp: timestamp
+            .checked_sub(1)
+            .ok_or_eyre("the block has no time")?,
+        gas_limit,
+        // On target: the base fee stays.
+        gas_used: gas_limit / 2,
+        base_fee_per_gas: Some(base_fee),
+        excess_blob_gas: Some(parent_excess),
+        blob_gas_used: Some(parent_blobs),
+        ..Header::default()
+    };
+    let fork = chain.eth_fork(timestamp);
+    let attributes = BlockAttributes {
+        timestamp,
+        prev_randao: env.current_random.unwrap_or_default().into(),
+        fee_recipient: env.current_coinbase,
+        gas_limit,
+        parent_beacon_block_root: (fork >= EthFork::Cancun).then_some(B256::ZERO),
+        withdrawals: (fork >= EthFork::Shanghai).then(Vec::new),
+        ..BlockAttributes::default()
+    };
+    Ok((parent, attributes))
+}
