@@ -82,10 +82,10 @@ pub(crate) struct DevnetArgs {
 #[command(next_help_heading = "Ports (0 picks a free one)")]
 struct PortArgs {
     /// JSON-RPC of the L1.
-    #[arg(long = "port.l1-rpc", default_value_t = 8545)]
+    #[arg(id = "port.l1-rpc", long = "port.l1-rpc", default_value_t = 8545)]
     l1_rpc: u16,
     /// Beacon API of the L1.
-    #[arg(long = "port.l1-beacon", default_value_t = 5052)]
+    #[arg(id = "port.l1-beacon", long = "port.l1-beacon", default_value_t = 5052)]
     l1_beacon: u16,
     /// Control methods of the L1.
     #[arg(long = "port.l1-control", default_value_t = 8549)]
