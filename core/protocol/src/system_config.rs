@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 /// Parameters of the chain that L1 can change while it runs.
 ///
-/// Serializes in op-node's format (see [`Json`]).
+/// Serializes in the format that op-node gives `genesis.system_config` in `rollup.json`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Json", into = "Json")]
 pub struct SystemConfig {
