@@ -2,11 +2,11 @@
 
 use crate::store::{BlockBody, FlushBlock, Layer};
 use alloy_consensus::Header;
-use alloy_primitives::{Address, B256};
+use alloy_primitives::{Address, B256, keccak256};
 use opal_execution::{Receipt, Transaction, TransactionError, VerifiedTx};
 use opal_trie::StateTrie;
 use rayon::prelude::*;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A block that was executed or built: valid, with all it changes. Not yet on disk.
 #[derive(Debug)]
@@ -25,6 +25,7 @@ pub(crate) struct ChainBlock {
     pub(crate) header: Header,
     pub(crate) body: BlockBody,
     pub(crate) receipts: Vec<Receipt>,
+    transaction_hashes: OnceLock<Vec<B256>>,
 }
 
 impl ExecutedBlock {
@@ -45,6 +46,7 @@ impl ExecutedBlock {
             hash: self.block.hash,
             header: &self.block.header,
             body: &self.block.body,
+            transaction_hashes: self.block.transaction_hashes(),
             receipts: &self.block.receipts,
             layer: &self.layer,
         }
@@ -52,6 +54,27 @@ impl ExecutedBlock {
 }
 
 impl ChainBlock {
+    pub(crate) const fn new(
+        hash: B256,
+        header: Header,
+        body: BlockBody,
+        receipts: Vec<Receipt>,
+    ) -> Self {
+        Self {
+            hash,
+            header,
+            body,
+            receipts,
+            transaction_hashes: OnceLock::new(),
+        }
+    }
+
+    /// Hashes of the transactions in block order, computed once.
+    pub(crate) fn transaction_hashes(&self) -> &[B256] {
+        self.transaction_hashes
+            .get_or_init(|| self.body.transactions.iter().map(keccak256).collect())
+    }
+
     /// The transactions, decoded again; their senders are stored with the block.
     pub(crate) fn transactions(&self) -> Vec<VerifiedTx> {
         let pairs = self.body.transactions.iter().zip(&self.body.senders);

@@ -104,6 +104,8 @@ pub struct RpcLimits {
     pub logs_max: usize,
     /// Filters that are open at once.
     pub filters_max: usize,
+    /// Whether pages in a browser may use the public server (CORS, any origin).
+    pub allow_browsers: bool,
 }
 
 impl Default for RpcLimits {
@@ -117,6 +119,7 @@ impl Default for RpcLimits {
             log_blocks_max: 100_000,
             logs_max: 20_000,
             filters_max: 1_024,
+            allow_browsers: false,
         }
     }
 }

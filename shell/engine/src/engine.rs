@@ -262,7 +262,7 @@ impl Engine {
 }
 
 /// Opens the database, writing the genesis block into a new one, and starts the tree.
-fn open(config: EngineConfig) -> Result<(Api, B256), StartError> {
+pub(crate) fn open(config: EngineConfig) -> Result<(Api, B256), StartError> {
     let first = genesis(&config.genesis, &config.chain);
     let identity = ChainIdentity {
         chain_id: config.chain.chain_id,
@@ -315,6 +315,7 @@ fn write_genesis(store: &Store, first: GenesisBlock) -> Result<(), StoreError> {
         hash: first.hash,
         header: &first.header,
         body: &body,
+        transaction_hashes: &[],
         receipts: &[],
         layer: &layer,
     };

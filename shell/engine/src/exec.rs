@@ -95,12 +95,7 @@ pub(crate) fn execute(
         senders,
         withdrawals,
     };
-    let block = Arc::new(ChainBlock {
-        hash,
-        header,
-        body,
-        receipts: executed.receipts,
-    });
+    let block = Arc::new(ChainBlock::new(hash, header, body, executed.receipts));
     Ok(work.finish(block, executed.diff))
 }
 
@@ -126,12 +121,7 @@ pub(crate) fn seal(
         withdrawals,
     };
     let (hash, header, receipts) = (built.hash, built.header, built.executed.receipts);
-    let block = Arc::new(ChainBlock {
-        hash,
-        header,
-        body,
-        receipts,
-    });
+    let block = Arc::new(ChainBlock::new(hash, header, body, receipts));
     Ok(work.finish(block, built.executed.diff))
 }
 

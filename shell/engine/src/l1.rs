@@ -8,7 +8,7 @@ use crate::{
     exec::ExecError,
     tree::Command,
 };
-use alloy_primitives::{Bytes, keccak256};
+use alloy_primitives::Bytes;
 use opal_execution::{BlockAttributes, EthFork};
 use std::sync::Arc;
 
@@ -56,11 +56,11 @@ pub(crate) async fn build_block(
         .await;
     inserted.map_err(|e| failed(e.to_string()))?;
     let sidecars = chain_block
-        .body
-        .transactions
+        .transaction_hashes()
         .iter()
-        .filter(|tx| tx.first() == Some(&3))
-        .filter_map(|tx| api.pool.sidecar(&keccak256(tx)))
+        .zip(&chain_block.body.transactions)
+        .filter(|(_, encoded)| encoded.first() == Some(&3))
+        .filter_map(|(hash, _)| api.pool.sidecar(hash))
         .collect();
     Ok(BuiltL1Block {
         hash: chain_block.hash,
@@ -103,7 +103,6 @@ fn build_blocking(
         extra_data: Bytes::from_static(b"opal"),
     };
     let limits = api.limits.get();
-    let on_head = parent_hash == view.head.hash;
     let request = BuildRequest {
         state,
         parent,
@@ -114,7 +113,6 @@ fn build_blocking(
     };
     let source = FromPool {
         pool: &api.pool,
-        on_head,
         stop: &|| false,
     };
     build(&api.chain, &request, Some(source))

@@ -17,6 +17,8 @@ mod l1;
 mod pool;
 mod rpc;
 mod store;
+#[cfg(test)]
+mod testing;
 mod tree;
 mod view;
 

@@ -102,12 +102,9 @@ impl ChainView {
         let (Some(body), Some(receipts)) = (self.db.body(hash)?, self.db.receipts(hash)?) else {
             return Ok(None);
         };
-        Ok(Some(Arc::new(ChainBlock {
-            hash: *hash,
-            header,
-            body,
-            receipts,
-        })))
+        Ok(Some(Arc::new(ChainBlock::new(
+            *hash, header, body, receipts,
+        ))))
     }
 
     /// Hash of the canonical block at `number`.
@@ -135,8 +132,8 @@ impl ChainView {
             let Some(block) = self.blocks.get(block_hash) else {
                 continue;
             };
-            let transactions = &block.block.body.transactions;
-            if let Some(index) = transactions.iter().position(|tx| keccak256(tx) == *hash) {
+            let hashes = block.block.transaction_hashes();
+            if let Some(index) = hashes.iter().position(|h| h == hash) {
                 return Ok(Some((block.block.clone(), index)));
             }
         }
@@ -259,7 +256,7 @@ impl Anchor {
 }
 
 /// The nodes on disk.
-struct DbNodes<'a>(&'a DbSnapshot);
+pub(crate) struct DbNodes<'a>(pub(crate) &'a DbSnapshot);
 
 impl NodeReader for DbNodes<'_> {
     fn node(&self, o: Option<B256>, p: &Nibbles, _: B256) -> Result<Option<Bytes>, ReadError> {

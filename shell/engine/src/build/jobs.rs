@@ -100,11 +100,7 @@ impl Job {
             }
             seen = Some(version);
             let stop = || self.is_over();
-            let source = FromPool {
-                pool,
-                on_head: true,
-                stop: &stop,
-            };
+            let source = FromPool { pool, stop: &stop };
             match build(chain, request, Some(source)) {
                 Ok(built) => self.offer(built),
                 Err(error) => {

@@ -69,8 +69,6 @@ pub(crate) struct Built {
 /// Where pool transactions come from, and when to stop taking them.
 pub(crate) struct FromPool<'a> {
     pub(crate) pool: &'a Pool,
-    /// Whether the parent is the pool's head: then what is invalid here is invalid for good.
-    pub(crate) on_head: bool,
     pub(crate) stop: &'a dyn Fn() -> bool,
 }
 
@@ -95,7 +93,10 @@ pub(crate) fn build(
     }
     let fees = match from_pool {
         None => U256::ZERO,
-        Some(source) => fill(chain, parent, timestamp, &mut builder, limits, source)?,
+        Some(source) => {
+            let parent = (parent, *parent_hash);
+            fill(chain, parent, timestamp, &mut builder, limits, source)?
+        }
     };
     let block = seal(chain, state, parent, timestamp, builder)?;
     Ok(Built { block, fees })
@@ -103,7 +104,7 @@ pub(crate) fn build(
 
 fn fill(
     chain: &ChainConfig,
-    parent: &Header,
+    (parent, parent_hash): (&Header, B256),
     timestamp: u64,
     builder: &mut BlockBuilder<&StateView>,
     limits: &PushLimits,
@@ -127,9 +128,7 @@ fn fill(
             Err(Rejected::Invalid(reason)) => {
                 debug!(hash = %tx.hash, %reason, "pool transaction cannot be included");
                 best.skip_sender(tx.sender());
-                if source.on_head {
-                    source.pool.remove(&tx.hash);
-                }
+                source.pool.remove_invalid(&tx.hash, parent_hash);
             }
             Err(Rejected::State(e)) => return Err(ExecError::Engine(e.to_string())),
         }

@@ -74,6 +74,7 @@ impl Pool {
             .transpose()
             .map_err(|e| e.to_string())?;
         let rules = HeadRules {
+            head: view.head.hash,
             next_time,
             fork: chain.eth_fork(next_time),
             gas_limit: header.gas_limit,
@@ -130,8 +131,7 @@ fn leave(
     let mut included = BTreeSet::new();
     for block in added {
         touched.extend(&block.body.senders);
-        for encoded in &block.body.transactions {
-            let hash = alloy_primitives::keccak256(encoded);
+        for &hash in block.transaction_hashes() {
             if let Some(tx) = inner.queues.remove(&hash)
                 && let Some(sidecar) = &tx.sidecar
             {

@@ -150,6 +150,7 @@ pub(crate) enum PoolError {
 /// What the head means for transactions of the next block.
 #[derive(Clone, Debug)]
 pub(crate) struct HeadRules {
+    pub(crate) head: B256,
     /// Time of the head, unix seconds: the next block is later.
     pub(crate) next_time: u64,
     pub(crate) fork: EthFork,
@@ -254,9 +255,17 @@ impl Pool {
         inner.queues.next_nonce(sender, costs)
     }
 
-    /// Removes a transaction that can never be included on the head's state.
-    pub(crate) fn remove(&self, hash: &B256) {
-        self.inner.lock().queues.remove(hash);
+    /// Removes a transaction that can never be included on the state after `block`, if that still
+    /// is the head: another head may allow it.
+    pub(crate) fn remove_invalid(&self, hash: &B256, block: B256) {
+        let mut inner = self.inner.lock();
+        if inner
+            .rules
+            .as_ref()
+            .is_some_and(|rules| rules.head == block)
+        {
+            inner.queues.remove(hash);
+        }
     }
 
     /// Forgets every transaction.

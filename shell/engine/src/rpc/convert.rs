@@ -5,7 +5,7 @@ use alloy_consensus::{
     EthereumTxEnvelope, Transaction as _, TxEip4844Variant, Typed2718, transaction::Recovered,
 };
 use alloy_primitives::ruint::UintTryFrom;
-use alloy_primitives::{Address, B256, Bloom, Bytes, U256, keccak256};
+use alloy_primitives::{Address, B256, Bloom, Bytes, U256};
 use alloy_rlp::Encodable;
 use op_alloy_consensus::{
     OpTxEnvelope,
@@ -34,10 +34,9 @@ pub(crate) fn block(block: &ChainBlock, full: bool) -> Result<Value, serde_json:
             .collect::<Result<_, _>>()?
     } else {
         block
-            .body
-            .transactions
+            .transaction_hashes()
             .iter()
-            .map(|tx| json!(keccak256(tx)))
+            .map(|hash| json!(hash))
             .collect()
     };
     object.insert("transactions".into(), Value::Array(transactions));
@@ -111,7 +110,7 @@ pub(crate) fn transaction(block: &ChainBlock, index: usize) -> Result<Value, ser
         Transaction::Deposit(deposit) => {
             let receipt = block.receipts.get(index);
             let info = OpTransactionInfo::new(
-                place.info(keccak256(&block.body.transactions[index])),
+                place.info(deposit.hash()),
                 OpDepositInfo {
                     deposit_nonce: receipt.and_then(|r| r.deposit_nonce),
                     deposit_receipt_version: receipt.and_then(|r| r.deposit_receipt_version),
@@ -195,7 +194,9 @@ pub(crate) fn receipt(
         return Ok(Value::Null);
     };
     let encoded = &block.body.transactions[index];
-    let hash = keccak256(encoded);
+    let Some(&hash) = block.transaction_hashes().get(index) else {
+        return Ok(Value::Null);
+    };
     let gas_used = block.gas_used(index);
     let logs_before = block.logs_before(index);
     let logs: Vec<Value> = receipt

@@ -6,7 +6,6 @@ use super::{
 };
 use crate::{block::ChainBlock, view::ChainView};
 use alloy_eips::BlockNumberOrTag;
-use alloy_primitives::keccak256;
 use alloy_rpc_types_eth::{Filter, FilterBlockOption};
 use serde_json::Value;
 
@@ -77,12 +76,10 @@ pub(super) fn in_range(
 pub(super) fn collect(block: &ChainBlock, filter: &Filter, found: &mut Vec<Value>) {
     let mut log_index: usize = 0;
     for (index, receipt) in block.receipts.iter().enumerate() {
-        let mut hash = None;
         for log in &receipt.logs {
             if filter.matches(log)
-                && let Some(encoded) = block.body.transactions.get(index)
+                && let Some(&hash) = block.transaction_hashes().get(index)
             {
-                let hash = *hash.get_or_insert_with(|| keccak256(encoded));
                 found.push(convert::log(block, hash, index, log_index, log));
             }
             log_index = log_index.saturating_add(1);

@@ -7,6 +7,7 @@
 mod auth;
 mod blocks;
 mod convert;
+mod cors;
 mod debug;
 pub(crate) mod error;
 mod fees;

@@ -1,8 +1,8 @@
 //! Starting and stopping the servers.
 
 use super::{
-    Eth, Module, Registered, auth::AuthLayer, blocks, debug, fees, filters, state, subscriptions,
-    transactions,
+    Eth, Module, Registered, auth::AuthLayer, blocks, cors::CorsLayer, debug, fees, filters, state,
+    subscriptions, transactions,
 };
 use crate::{
     engine::StartError,
@@ -38,10 +38,15 @@ impl Running {
 /// Starts the public server.
 pub(crate) async fn start_public(eth: Eth, addr: SocketAddr) -> Result<Running, StartError> {
     let config = config(&eth).build();
+    let allow_browsers = eth.limits.allow_browsers;
     let methods = public_methods(eth).map_err(|e| StartError::Internal(e.to_string()))?;
     let listen = |source| StartError::Listen { addr, source };
+    let http = tower::ServiceBuilder::new().layer(CorsLayer {
+        allow: allow_browsers,
+    });
     let server = Server::builder()
         .set_config(config)
+        .set_http_middleware(http)
         .build(addr)
         .await
         .map_err(listen)?;

@@ -120,16 +120,16 @@ impl Decodable for BlockBody {
     }
 }
 
-/// A receipt as its table holds it.
+/// A receipt as its table holds it. An absent number is an empty list: RLP cannot tell a missing
+/// scalar from zero.
 #[derive(Clone, Debug, PartialEq, Eq, RlpEncodable, RlpDecodable)]
-#[rlp(trailing)]
 struct ReceiptRecord {
     tx_type: u8,
     success: bool,
     cumulative_gas_used: u64,
     logs: Vec<Log>,
-    deposit_nonce: Option<u64>,
-    deposit_receipt_version: Option<u64>,
+    deposit_nonce: Vec<u64>,
+    deposit_receipt_version: Vec<u64>,
 }
 
 /// The bytes of a block's receipts.
@@ -139,8 +139,8 @@ pub(super) fn encode_receipts(receipts: &[Receipt]) -> Vec<u8> {
         success: r.success,
         cumulative_gas_used: r.cumulative_gas_used,
         logs: r.logs.clone(),
-        deposit_nonce: r.deposit_nonce,
-        deposit_receipt_version: r.deposit_receipt_version,
+        deposit_nonce: r.deposit_nonce.into_iter().collect(),
+        deposit_receipt_version: r.deposit_receipt_version.into_iter().collect(),
     };
     encode(&receipts.iter().map(record).collect::<Vec<_>>())
 }
@@ -153,8 +153,8 @@ pub(super) fn decode_receipts(bytes: &[u8]) -> Result<Vec<Receipt>, CodecError> 
         success: r.success,
         cumulative_gas_used: r.cumulative_gas_used,
         logs: r.logs,
-        deposit_nonce: r.deposit_nonce,
-        deposit_receipt_version: r.deposit_receipt_version,
+        deposit_nonce: r.deposit_nonce.first().copied(),
+        deposit_receipt_version: r.deposit_receipt_version.first().copied(),
     };
     Ok(records.into_iter().map(receipt).collect())
 }

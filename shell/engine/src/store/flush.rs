@@ -7,7 +7,7 @@ use super::{
     layer::Layer,
 };
 use alloy_consensus::Header;
-use alloy_primitives::{B256, Bytes, U256, keccak256};
+use alloy_primitives::{B256, Bytes, U256};
 use opal_execution::Receipt;
 use opal_trie::{Account, Nibbles};
 use redb::{ReadableTable, Table, WriteTransaction};
@@ -19,6 +19,7 @@ pub(crate) struct FlushBlock<'a> {
     pub(crate) hash: B256,
     pub(crate) header: &'a Header,
     pub(crate) body: &'a BlockBody,
+    pub(crate) transaction_hashes: &'a [B256],
     pub(crate) receipts: &'a [Receipt],
     pub(crate) layer: &'a Layer,
 }
@@ -290,9 +291,9 @@ fn write_block(write: &WriteTransaction, block: &FlushBlock<'_>) -> Result<(), S
         .open_table(CANONICAL)?
         .insert(block.header.number, &block.hash.0)?;
     let mut index = write.open_table(TX_INDEX)?;
-    for (i, tx) in block.body.transactions.iter().enumerate() {
+    for (i, hash) in block.transaction_hashes.iter().enumerate() {
         let position = u32::try_from(i).unwrap_or(u32::MAX);
-        index.insert(&keccak256(tx).0, (block.header.number, position))?;
+        index.insert(&hash.0, (block.header.number, position))?;
     }
     Ok(())
 }

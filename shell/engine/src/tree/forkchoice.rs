@@ -153,8 +153,10 @@ impl Tree {
                 "head moved to another branch"
             );
         }
-        self.pool
-            .on_new_head(&self.chain, &view, &abandoned, &added);
+        if head.hash != old.head.hash {
+            self.pool
+                .on_new_head(&self.chain, &view, &abandoned, &added);
+        }
         Ok(())
     }
 

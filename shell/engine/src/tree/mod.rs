@@ -17,7 +17,7 @@ use crate::{
     exec::PendingBlock,
     pool::Pool,
     store::{HeadsRecord, Store, StoreError},
-    view::ChainView,
+    view::{ChainView, DbNodes},
 };
 use alloy_primitives::B256;
 use flusher::Flusher;
@@ -146,6 +146,9 @@ pub(crate) fn spawn(setup: TreeSetup) -> Result<TreeHandle, StoreError> {
         finalized: heads.finalized,
     };
     let trie = StateTrie::new(header.state_root);
+    // Any look-up starts at the root node, so this compares the trie on disk with the header.
+    trie.account(&DbNodes(&db), B256::ZERO)
+        .map_err(|e| StoreError::Inconsistent(e.to_string()))?;
     let view = ChainView::new(
         db,
         heads.head,
@@ -182,7 +185,14 @@ pub(crate) fn spawn(setup: TreeSetup) -> Result<TreeHandle, StoreError> {
     tree.pool.on_new_head(&tree.chain, &view, &[], &[]);
     std::thread::Builder::new()
         .name("opal-tree".into())
-        .spawn(move || tree.run(&inbox))
+        .spawn(move || {
+            let stopped = tree.run(&inbox);
+            // The database closes with its last user: before anyone hears that we stopped.
+            drop((tree, inbox));
+            if let Some(reply) = stopped {
+                let _ = reply.send(());
+            }
+        })
         .map_err(|e| StoreError::Inconsistent(format!("thread did not start: {e}")))?;
     Ok(handle)
 }
@@ -201,10 +211,19 @@ struct Tree {
 }
 
 impl Tree {
-    fn run(&mut self, inbox: &mpsc::Receiver<(Command, Option<OwnedSemaphorePermit>)>) {
+    /// Works until told to stop, and answers with whom to tell when all is closed; or until nobody
+    /// is left who could ask for anything.
+    fn run(
+        &mut self,
+        inbox: &mpsc::Receiver<(Command, Option<OwnedSemaphorePermit>)>,
+    ) -> Option<oneshot::Sender<()>> {
         loop {
             let command = match self.time_to_flush() {
                 None => inbox.recv().ok(),
+                Some(wait) if wait.is_zero() => {
+                    self.start_flush();
+                    continue;
+                }
                 Some(wait) => match inbox.recv_timeout(wait) {
                     Ok(command) => Some(command),
                     Err(mpsc::RecvTimeoutError::Timeout) => {
@@ -214,9 +233,7 @@ impl Tree {
                     Err(mpsc::RecvTimeoutError::Disconnected) => None,
                 },
             };
-            let Some((command, _permit)) = command else {
-                return;
-            };
+            let (command, _permit) = command?;
             match command {
                 Command::Insert(block, reply) => {
                     let _ = reply.send(self.insert(*block));
@@ -235,8 +252,7 @@ impl Tree {
                 Command::Shutdown(reply) => {
                     self.flush_all();
                     self.flusher.stop();
-                    let _ = reply.send(());
-                    return;
+                    return Some(reply);
                 }
             }
         }

@@ -6,7 +6,7 @@ use alloy_rpc_types_engine::{PayloadId, PayloadStatusEnum};
 use op_alloy_rpc_types_engine::OpExecutionPayload;
 use opal_engine::{EngineConfig, JwtSecret};
 use opal_protocol::{Fork, RollupConfig};
-use opal_rpc::{BlockTag, EngineApi, EngineError, HttpEngine};
+use opal_rpc::{BlockTag, EngineError, HttpEngine};
 use std::sync::Arc;
 
 fn code_of(error: EngineError) -> i32 {

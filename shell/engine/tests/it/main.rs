@@ -2,7 +2,9 @@
 
 mod chain;
 mod l1;
+mod random;
 mod reorg;
 mod restart;
 mod rpc;
+mod speed;
 mod world;

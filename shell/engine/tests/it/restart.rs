@@ -93,6 +93,21 @@ async fn a_stopped_engine_goes_on_where_it_was() {
     assert_eq!(driver.number, 8);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_shutdown_the_directory_is_free_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = config(dir.path(), Duration::ZERO);
+    let mut handles = Vec::new();
+    for round in 0..3 {
+        let mut driver = Driver::start(config.clone(), Fork::Karst).await;
+        assert_eq!(driver.number, 2 * round);
+        grow(&mut driver, 2).await;
+        driver.engine.shutdown().await;
+        // Whoever keeps a handle does not keep the file.
+        handles.push(driver);
+    }
+}
+
 #[test]
 fn a_crash_loses_only_what_was_not_flushed() {
     let dir = tempfile::tempdir().unwrap();
@@ -169,4 +184,65 @@ async fn a_directory_has_one_user_and_one_chain() {
         matches!(error, StartError::Store(StoreError::Damaged { .. })),
         "{error}"
     );
+}
+
+/// Not a test but what [`a_killed_process_reopens_at_its_last_flush`] starts and kills.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "runs until it is killed"]
+async fn until_killed() {
+    let Ok(dir) = std::env::var(KILLED_DIR) else {
+        return;
+    };
+    let mut driver = reopen(config(Path::new(&dir), Duration::ZERO)).await;
+    loop {
+        let nonce = driver.number;
+        driver
+            .send(transfer(&user(0), nonce, Address::repeat_byte(9), 1))
+            .await;
+        driver.build().await;
+        // What is read back in the parent must have been true before.
+        std::fs::write(Path::new(&dir).join("progress"), driver.number.to_string()).unwrap();
+    }
+}
+
+const KILLED_DIR: &str = "OPAL_TEST_KILLED_DIR";
+
+#[test]
+fn a_killed_process_reopens_at_its_last_flush() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut reached = 0;
+    for round in 0..6u64 {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["restart::until_killed", "--exact", "--ignored"])
+            .env(KILLED_DIR, dir.path())
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(700 + 37 * round));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let progress = std::fs::read_to_string(dir.path().join("progress")).unwrap_or_default();
+        let progress: u64 = progress.parse().unwrap_or(0);
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let mut driver = reopen(config(dir.path(), Duration::ZERO)).await;
+            assert!(driver.number >= reached, "{} < {reached}", driver.number);
+            // One flush runs, one more may be due: each takes some milliseconds.
+            assert!(
+                driver.number + 60 > progress,
+                "{} of {progress}",
+                driver.number
+            );
+            // Every block of the chain is there, and the state takes another one.
+            for number in 0..=driver.number {
+                let block = driver.api.block(BlockTag::Number(number)).await.unwrap();
+                assert!(block.is_some(), "block {number} of {}", driver.number);
+            }
+            grow(&mut driver, 1).await;
+            driver.engine.shutdown().await;
+            reached = driver.number;
+        });
+    }
+    assert!(reached > 6, "no progress: {reached}");
 }

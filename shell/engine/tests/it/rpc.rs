@@ -219,6 +219,9 @@ async fn wallets_find_their_way() {
     let receipts = ask(&url, "eth_getBlockReceipts", json!(["latest"])).await;
     assert_eq!(receipts[0]["depositReceiptVersion"], "0x1");
     assert_eq!(receipts[0]["depositNonce"], "0x0");
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    let from_disk = ask(&url, "eth_getBlockReceipts", json!(["latest"])).await;
+    assert_eq!(from_disk, receipts);
     assert!(receipts[0].get("l1Fee").is_none());
     assert_eq!(receipts[1], receipt);
     assert_eq!(
@@ -392,4 +395,30 @@ async fn a_replica_forwards_transactions_to_the_sequencer() {
     .await;
     let message = again["error"]["message"].as_str().unwrap();
     assert!(message.contains("nonce too low"), "{again}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn browsers_are_let_in_only_when_allowed() {
+    for allow in [false, true] {
+        let mut config = world::config(Fork::Karst);
+        config.rpc.allow_browsers = allow;
+        let driver = Driver::start(config, Fork::Karst).await;
+        let url = driver.engine.rpc_url();
+        let client = reqwest::Client::new();
+        let preflight = client
+            .request(reqwest::Method::OPTIONS, &url)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(preflight.status().is_success(), allow);
+        let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "eth_chainId" }).to_string();
+        let request = client
+            .post(&url)
+            .header("content-type", "application/json")
+            .body(body);
+        let answer = request.send().await.unwrap();
+        assert!(answer.status().is_success());
+        let origin = answer.headers().get("access-control-allow-origin");
+        assert_eq!(origin.is_some(), allow);
+    }
 }
