@@ -6,7 +6,7 @@ mod support;
 use alloy_consensus::{Eip658Value, Header, SignableTransaction, transaction::Recovered};
 use alloy_eips::{Decodable2718, Encodable2718};
 use alloy_evm::{
-    Evm, EvmEnv, EvmFactory,
+    Evm, EvmEnv, EvmFactory, FromRecoveredTx,
     block::{BlockExecutor, BlockExecutorFactory},
 };
 use alloy_hardforks::ForkCondition;
@@ -293,11 +293,12 @@ fn post_execution_transactions_do_not_exist() {
         OpTxEnvelope::decode_2718(&mut &encoded[..]).is_ok(),
         "the crate knows the type"
     );
-    let world = World::new(op_chain(Fork::Karst));
-    let forks = raw_forks(OpHardfork::Karst, OpHardfork::Karst);
-    assert!(
-        raw_block(&world, forks, &[&envelope]),
-        "the crate even executes it"
+    let call = OpTx::from_recovered_tx(&envelope, Address::ZERO);
+    assert_eq!(call.0.base.tx_type, 0x7d);
+    assert_eq!(
+        call.0.base.kind,
+        TxKind::Call(Address::ZERO),
+        "the crate makes a call of it"
     );
 
     assert!(matches!(

@@ -13,7 +13,10 @@ use opal_execution::{
     header::check_roots,
 };
 use opal_protocol::{Fork, ForkTimes, config::ChainOpConfig};
-use opal_trie::{rebuild_state_root, rebuild_storage_root};
+use opal_trie::{
+    AccountUpdate, EMPTY_ROOT_HASH, Nibbles, NodeReader, ReadError, StateTrie, rebuild_state_root,
+    rebuild_storage_root,
+};
 use std::collections::BTreeMap;
 
 pub const ALICE: Address = address!("a11ce00000000000000000000000000000000001");
@@ -138,6 +141,25 @@ impl Memory {
         rebuild_storage_root(hashed)
     }
 
+    pub fn trie(&self) -> StateTrie {
+        let update = self.accounts.iter().map(|(address, (account, slots))| {
+            let storage = slots
+                .iter()
+                .map(|(slot, value)| (keccak256(slot.to_be_bytes::<32>()), *value))
+                .collect();
+            let update = AccountUpdate {
+                account: Some(*account),
+                destroyed: false,
+                storage,
+            };
+            (keccak256(address), update)
+        });
+        let mut trie = StateTrie::new(EMPTY_ROOT_HASH);
+        trie.update(&Resident, &update.collect())
+            .expect("all nodes are resident");
+        trie
+    }
+
     pub fn roots(&self) -> Roots {
         let hashed: BTreeMap<_, _> = self
             .accounts
@@ -153,6 +175,16 @@ impl Memory {
             state_root: rebuild_state_root(leaves),
             message_passer_storage_root: self.storage_root(MESSAGE_PASSER),
         }
+    }
+}
+
+/// A store of nothing, for tries that are resident as a whole.
+#[derive(Debug)]
+pub struct Resident;
+
+impl NodeReader for Resident {
+    fn node(&self, _: Option<B256>, _: &Nibbles, _: B256) -> Result<Option<Bytes>, ReadError> {
+        Ok(None)
     }
 }
 
@@ -335,7 +367,12 @@ impl World {
     pub fn import(&mut self, block: &BuiltBlock) {
         let executed = self.execute(block).expect("the built block is valid");
         assert_eq!(executed, block.executed);
+        // The incremental trie agrees with the rebuilt one.
+        let mut trie = self.state.trie();
+        trie.update(&Resident, &executed.diff.hashed())
+            .expect("all nodes are resident");
         self.state.apply(&executed.diff);
+        assert_eq!(trie.root(), self.state.roots().state_root);
         check_roots(&self.chain, &block.header, &self.state.roots()).expect("roots");
         self.head = block.header.clone();
         self.state.hashes.insert(self.head.number, block.hash);
