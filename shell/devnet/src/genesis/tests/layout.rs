@@ -1,5 +1,5 @@
-//! L1Block: what each format of the L1 attributes leaves in which slot. The engine charges fees by
-//! these slots.
+//! Storage layouts. L1Block's is consensus: the engine charges fees by its slots. The others are those
+//! of existing chains, so that their contracts and tools and ours can take each other's place.
 
 use super::{fixtures::init_code, *};
 use alloy_sol_types::sol;
@@ -211,6 +211,85 @@ fn slots_are_those_of_optimisms_contract() {
                 slots(&world, theirs),
                 "{name} {:?}",
                 info.fees
+            );
+        }
+    }
+}
+
+/// Contract, and where its variables are: label, slot, first byte.
+type Layout = (&'static str, &'static [(&'static str, u64, u64)]);
+
+const LAYOUTS: [Layout; 6] = [
+    (
+        "OptimismPortal",
+        &[
+            ("_initialized", 0, 0),
+            ("params", 1, 0),
+            ("l2Sender", 50, 0),
+            ("finalizedWithdrawals", 51, 0),
+            ("systemConfig", 55, 0),
+            ("provenWithdrawals", 57, 0),
+            ("proofSubmitters", 60, 0),
+            ("anchorStateRegistry", 62, 0),
+            ("_ethLockbox", 63, 0),
+        ],
+    ),
+    (
+        "SystemConfig",
+        &[
+            ("_initialized", 0, 0),
+            ("owner", 51, 0),
+            ("overhead", 101, 0),
+            ("scalar", 102, 0),
+            ("batcherHash", 103, 0),
+            ("gasLimit", 104, 0),
+            ("basefeeScalar", 104, 8),
+            ("blobbasefeeScalar", 104, 12),
+            ("_resources", 105, 0),
+            ("eip1559Denominator", 106, 0),
+            ("eip1559Elasticity", 106, 4),
+            ("operatorFeeScalar", 106, 8),
+            ("operatorFeeConstant", 106, 12),
+            ("l2ChainId", 107, 0),
+            ("_superchainConfig", 108, 0),
+            ("minBaseFee", 108, 20),
+            ("isFeatureEnabled", 109, 0),
+            ("daFootprintGasScalar", 110, 0),
+        ],
+    ),
+    ("ProxyAdmin", &[("owner", 0, 0)]),
+    (
+        "GasPriceOracle",
+        &[
+            ("isEcotone", 0, 0),
+            ("isFjord", 0, 1),
+            ("isIsthmus", 0, 2),
+            ("isJovian", 0, 3),
+        ],
+    ),
+    (
+        "L2ToL1MessagePasser",
+        &[("sentMessages", 0, 0), ("msgNonce", 1, 0)],
+    ),
+    ("SequencerFeeVault", &[("totalProcessed", 0, 0)]),
+];
+
+#[test]
+fn variables_are_where_existing_chains_have_them() {
+    for (contract, variables) in LAYOUTS {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../contracts/artifacts");
+        let text = std::fs::read_to_string(format!("{folder}/{contract}.json")).unwrap();
+        let artifact: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let layout = artifact["storageLayout"].as_array().unwrap();
+        for (label, slot, offset) in variables {
+            let entry = layout
+                .iter()
+                .find(|entry| entry["label"] == *label)
+                .unwrap();
+            assert_eq!(
+                (&entry["slot"], &entry["offset"]),
+                (&(*slot).into(), &(*offset).into()),
+                "{contract}.{label}"
             );
         }
     }

@@ -9,8 +9,8 @@ mod upgrades;
 mod vaults;
 
 use super::{
-    DeployConfig, L1Genesis, PlannedTx, config::FeeScalars, deploy::Fees, dev_accounts, l1_genesis,
-    l2_genesis, memory::MemoryChain, rollup_config,
+    DeployConfig, L1Genesis, PlannedTx, deploy::Fees, dev_accounts, l1_genesis, l2_genesis,
+    memory::MemoryChain, rollup_config,
 };
 use alloy_consensus::{SignableTransaction, Signed, TxEip1559};
 use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256, address};
@@ -192,29 +192,18 @@ fn deposit(from: Address, to: TxKind, gas_limit: u64, input: Bytes, salt: u64) -
 
 /// Deploys code that hands every call on to `target`, value included.
 fn deploy_forwarder(world: &mut World, target: Address) -> Address {
-    // calldatacopy(0, 0, calldatasize); call(gas, target, callvalue, 0, calldatasize, 0, 0);
-    // revert unless it succeeded
-    let mut runtime = hex("3660006000376000600036600034");
-    runtime.push(0x73);
-    runtime.extend(target);
-    runtime.extend(hex("5af1602a57600080fd5b00"));
-    let jump = runtime.len() - 2;
-    let at = runtime.iter().rposition(|b| *b == 0x2a).unwrap();
-    runtime[at] = jump as u8;
-    // codecopy(0, 12, len); return(0, len)
-    let mut init = hex("60006000396000f3");
-    let length = runtime.len() as u8;
-    init = [
-        &[0x60, length, 0x60, 12][..],
-        &init[2..5],
-        &[0x60, length],
-        &init[5..],
-    ]
-    .concat();
-    assert_eq!(init.len(), 12);
-    init.extend(runtime);
+    // codecopy(0, 12, 46); return(0, 46)
+    let init = "602e600c600039602e6000f3";
+    // calldatacopy(0, 0, calldatasize)
+    let copy = "366000600037";
+    // call(gas, target, callvalue, 0, calldatasize, 0, 0), and revert unless it succeeded
+    let call = format!(
+        "600060003660003473{}5af1602c57600080fd5b00",
+        alloy_primitives::hex::encode(target)
+    );
+    let code = hex(&[init, copy, &call].concat());
     let nonce = world.chain.state.nonce_of(user());
-    assert!(world.send(user(), TxKind::Create, 0, init).success);
+    assert!(world.send(user(), TxKind::Create, 0, code).success);
     user().create(nonce)
 }
 
@@ -246,11 +235,14 @@ fn accounts_are_those_of_the_test_mnemonic() {
     );
 }
 
+/// Makes a configuration impossible.
+type Spoil = fn(&mut DeployConfig);
+
 #[test]
 fn impossible_configurations_are_refused() {
     let good = config(Fork::Jovian);
     good.validate().unwrap();
-    let cases: [(&str, fn(&mut DeployConfig)); 7] = [
+    let cases: [(&str, Spoil); 7] = [
         ("gas_limit", |c| c.gas_limit = 20_999_999),
         ("gas_limit", |c| c.gas_limit = 500_000_001),
         ("genesis_time", |c| c.genesis_time = 0),
@@ -266,8 +258,4 @@ fn impossible_configurations_are_refused() {
         assert!(error.contains(key), "{error}");
         assert_eq!(l1_genesis(&config).unwrap_err().to_string(), error);
     }
-    let _ = FeeScalars {
-        base_fee: 0,
-        blob_base_fee: 0,
-    };
 }
