@@ -41,9 +41,9 @@ impl L2Block {
 pub struct Heads {
     /// Newest block, maybe known from the sequencer alone.
     pub unsafe_head: L2Ref,
-    /// Newest block derived from L1, maybe in the middle of a span batch.
+    /// Newest block derived from L1, maybe from an L1 block that has not been read to its end.
     pub pending_safe: L2Ref,
-    /// Newest block derived from L1 for good (as far as L1 itself is).
+    /// Newest block derived from L1 blocks that have been read to their end.
     pub safe: L2Ref,
     /// Newest block derived from finalized L1 blocks alone.
     pub finalized: L2Ref,

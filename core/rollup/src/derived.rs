@@ -13,7 +13,7 @@
 use crate::{
     answer::{Answer, Failure, Ticket},
     backoff::Backoff,
-    block::L2Block,
+    block::{Heads, L2Block},
     consolidation,
     dialogue::{Dialogue, Outcome, Verdict, verdict},
     event::{Command, L2Query, Lane, Note, ResetCause},
@@ -26,7 +26,7 @@ use alloc::{
 use alloy_rpc_types_engine::{PayloadId, PayloadStatus};
 use op_alloy_rpc_types_engine::{OpExecutionPayloadEnvelope, OpPayloadAttributes};
 use opal_derivation::DerivedAttributes;
-use opal_protocol::{Fork, L2Ref};
+use opal_protocol::{L1Ref, L2Ref};
 
 /// Attributes on their way to become a block.
 #[derive(Debug)]
@@ -62,7 +62,7 @@ impl DerivedJob {
     }
 
     #[cfg(test)]
-    pub(crate) const fn parent_hash(&self) -> alloy_primitives::B256 {
+    pub(crate) const fn builds_on(&self) -> alloy_primitives::B256 {
         self.derived.parent.hash
     }
 
@@ -236,24 +236,34 @@ impl Dialogue {
         }
     }
 
-    /// `block` is what L1 says: it is safe, at the latest once its span batch is complete.
+    /// `block` is what L1 says.
     fn adopt(&mut self, block: L2Ref, built: bool, out: &mut Outbox) {
-        let Some(job) = self.derived.take() else {
-            return;
-        };
+        self.derived = None;
         self.heads.pending_safe = block;
-        let derived_from = job.derived.derived_from;
-        // Before Holocene a span batch counts as a whole or not at all.
-        // spec: holocene/derivation.md#span-batches
-        if job.derived.is_last_in_span || self.cfg.is_active(Fork::Holocene, derived_from.time) {
-            self.heads.safe = block;
-            self.outcomes.push(Outcome::SafeAdvanced {
-                safe: block,
-                derived_from,
-                built,
-            });
-        }
+        self.built_since += u64::from(built);
         out.push(Command::Confirm(block));
+    }
+
+    /// L1 block `derived_from` has been read to its end, and with it every batch that it completed:
+    /// only now are their blocks safe. A node that has to begin anew so always begins at the end of
+    /// an L1 block, and derives the same chain as a node that never had to.
+    pub(crate) fn l1_read(&mut self, derived_from: L1Ref) {
+        let Heads {
+            pending_safe, safe, ..
+        } = self.heads;
+        if pending_safe == safe || self.derived.is_some() {
+            return;
+        }
+        let blocks = pending_safe.number.saturating_sub(safe.number);
+        let built = core::mem::take(&mut self.built_since);
+        self.heads.safe = pending_safe;
+        let safe = pending_safe;
+        self.outcomes.push(Outcome::SafeAdvanced {
+            safe,
+            derived_from,
+            blocks,
+            built,
+        });
     }
 
     /// The engine found the attributes invalid. What takes their place is derivation's decision.

@@ -24,7 +24,9 @@ pub enum Event {
     L1Finalized(L1Ref),
     /// Derivation handed out attributes, or the replacement of attributes that were rejected.
     Derived(Box<DerivedAttributes>),
-    /// Derivation cannot go on without new data from L1: it has caught up with `L1Ref`.
+    /// Derivation has read this L1 block to its end: whatever it says has become blocks.
+    L1Read(L1Ref),
+    /// This was the last L1 block that there is: derivation has caught up.
     CaughtUp(L1Ref),
     /// A block that somebody else sequenced.
     UnsafePayload(Box<OpExecutionPayloadEnvelope>),
@@ -45,7 +47,7 @@ pub enum Event {
     /// [`SyncStart`](crate::SyncStart).
     Restarted {
         /// The heads.
-        heads: Heads,
+        heads: Box<Heads>,
         /// Newest L1 block of the history that is canonical still.
         proven: Option<L1Ref>,
     },
@@ -245,8 +247,10 @@ pub enum Note {
         safe: L2Ref,
         /// The L1 block that it was derived from.
         derived_from: L1Ref,
-        /// Whether the block had to be built; otherwise it was there.
-        built: bool,
+        /// Blocks by which it moved.
+        blocks: u64,
+        /// How many of them had to be built; the others were there.
+        built: u64,
     },
     /// The finalized head moved.
     FinalizedAdvanced(L2Ref),

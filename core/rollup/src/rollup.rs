@@ -122,7 +122,7 @@ impl Rollup {
     /// The block on which attributes are being worked on.
     #[cfg(test)]
     pub(crate) fn derived_parent(&self) -> Option<B256> {
-        self.dialogue.derived.as_ref().map(|job| job.parent_hash())
+        self.dialogue.derived.as_ref().map(|job| job.builds_on())
     }
 
     fn take_in(&mut self, event: Event, now_ms: u64) {
@@ -130,16 +130,17 @@ impl Rollup {
             Event::Tick => {}
             Event::L1Head(head) => self.l1_head(head),
             Event::L1Finalized(l1) => self.finality.signal(l1),
-            Event::Derived(_) | Event::CaughtUp(_) | Event::UnsafePayload(_)
+            Event::Derived(_) | Event::L1Read(_) | Event::CaughtUp(_) | Event::UnsafePayload(_)
                 if self.is_resetting => {}
             Event::Derived(derived) => self.dialogue.take_derived(derived, &mut self.out),
+            Event::L1Read(l1) => self.dialogue.l1_read(l1),
             Event::CaughtUp(l1) => self.catch_up(l1),
             Event::UnsafePayload(payload) => self.dialogue.take_unsafe(payload, &mut self.out),
             Event::Answer { ticket, answer } => self.answer(ticket, answer, now_ms),
             Event::StartSequencer(head) => self.start_sequencer(head),
             Event::StopSequencer => self.stop_sequencer(),
             Event::Reset(cause) => self.out.reset(cause),
-            Event::Restarted { heads, proven } => self.restart(heads, proven, now_ms),
+            Event::Restarted { heads, proven } => self.restart(*heads, proven, now_ms),
         }
     }
 
@@ -194,6 +195,7 @@ impl Rollup {
             if let Outcome::SafeAdvanced {
                 safe,
                 derived_from,
+                blocks,
                 built,
             } = outcome
             {
@@ -201,6 +203,7 @@ impl Rollup {
                 self.out.note(Note::SafeAdvanced {
                     safe,
                     derived_from,
+                    blocks,
                     built,
                 });
             } else if let Some(sequencer) = &mut self.sequencer {

@@ -1,7 +1,7 @@
 //! The node's log: one readable line for each thing that matters to an operator.
 
 use alloy_primitives::B256;
-use opal_derivation::Trace;
+use opal_derivation::{ChannelDropped, Trace};
 use opal_protocol::{L1Ref, L2Ref};
 use opal_rollup::{Note, ResetCause, StartRefusal, SyncPoint};
 use std::{
@@ -50,9 +50,19 @@ impl Journal {
             Note::SafeAdvanced {
                 safe,
                 derived_from,
+                blocks,
                 built,
             } => {
-                self.safe_advanced(*safe, *derived_from, *built);
+                let known = self.safe.take();
+                let (more, more_built) = known.map_or((0, 0), |p| (p.blocks, p.built));
+                let (blocks, built) = (blocks + more, built + more_built);
+                let (safe, derived_from) = (*safe, *derived_from);
+                self.safe = Some(SafeProgress {
+                    safe,
+                    derived_from,
+                    blocks,
+                    built,
+                });
             }
             Note::FinalizedAdvanced(block) => {
                 tracing::info!(%name, "L2 finalized up to block {block}");
@@ -67,7 +77,7 @@ impl Journal {
             }
             Note::DerivedInvalid { number, reason } => tracing::warn!(
                 %name,
-                "the batch of block {number} is invalid to the engine: {reason}; it becomes a block with deposits only"
+                "the batch of block {number} is invalid to the engine: {reason}"
             ),
             Note::SequencedInvalid { number, reason } => tracing::error!(
                 %name,
@@ -95,17 +105,6 @@ impl Journal {
             ),
             Note::Halted(reason) => tracing::error!(%name, "derivation halted: {reason}"),
         }
-    }
-
-    fn safe_advanced(&mut self, safe: L2Ref, derived_from: L1Ref, built: bool) {
-        let (blocks, former) = self.safe.as_ref().map_or((0, 0), |p| (p.blocks, p.built));
-        let built = former + u64::from(built);
-        self.safe = Some(SafeProgress {
-            safe,
-            derived_from,
-            blocks: blocks + 1,
-            built,
-        });
     }
 
     /// Writes what has been held back, once it is due.
@@ -147,11 +146,24 @@ impl Journal {
         let name = &self.name;
         for event in trace {
             match event {
-                Trace::BatchDropped { .. }
-                | Trace::SpanDropped { .. }
-                | Trace::ChannelDropped { .. }
-                | Trace::PayloadReplaced { .. } => {
-                    tracing::warn!(%name, "derivation: {event:?}");
+                // Read again after a start or a reset; nothing is lost.
+                Trace::ChannelDropped {
+                    reason: ChannelDropped::Past,
+                    ..
+                } => {
+                    tracing::debug!(%name, "derivation: {event:?}");
+                }
+                Trace::ChannelDropped { channel, reason } => {
+                    tracing::warn!(%name, "channel {channel} on L1 is dropped: {reason:?}");
+                }
+                Trace::BatchDropped { timestamp, reason } => {
+                    tracing::warn!(%name, "batch of the block at {timestamp} is dropped: {reason:?}");
+                }
+                Trace::SpanDropped { timestamp, reason } => {
+                    tracing::warn!(%name, "span batch from {timestamp} on is dropped: {reason:?}");
+                }
+                Trace::PayloadReplaced { number, .. } => {
+                    tracing::warn!(%name, "block {number} becomes a block with deposits only");
                 }
                 Trace::WindowExpired { epoch, timestamp } => tracing::warn!(
                     %name,

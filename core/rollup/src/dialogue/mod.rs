@@ -46,7 +46,8 @@ pub(crate) enum Outcome {
     SafeAdvanced {
         safe: L2Ref,
         derived_from: L1Ref,
-        built: bool,
+        blocks: u64,
+        built: u64,
     },
 }
 
@@ -105,6 +106,8 @@ pub(crate) struct Dialogue {
     pub(crate) cfg: Arc<RollupConfig>,
     pub(crate) heads: Heads,
     pub(crate) derived: Option<DerivedJob>,
+    /// Blocks built from attributes since the safe head moved last.
+    pub(crate) built_since: u64,
     pub(crate) queue: UnsafeQueue,
     pub(crate) outcomes: Vec<Outcome>,
     acknowledged: Option<Acknowledged>,
@@ -120,6 +123,7 @@ impl Dialogue {
             cfg,
             heads: Heads::default(),
             derived: None,
+            built_since: 0,
             queue: UnsafeQueue::default(),
             outcomes: Vec::new(),
             acknowledged: None,
@@ -144,6 +148,7 @@ impl Dialogue {
         }
         self.acknowledged = None;
         self.derived = None;
+        self.built_since = 0;
         self.build = None;
         self.insert = None;
         self.queue.release();

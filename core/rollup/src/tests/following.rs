@@ -12,7 +12,7 @@ fn trouble(world: &World, wanted: &str) -> usize {
 }
 
 #[test]
-fn attributes_become_a_block_in_four_calls() {
+fn attributes_become_a_block() {
     let mut world = World::fast(3);
     world.run_for(100);
     assert_eq!(
@@ -26,7 +26,8 @@ fn attributes_become_a_block_in_four_calls() {
     world.run_for(100);
     assert_eq!(
         world.seen.call_names(),
-        ["build", "get", "new", "forkchoice"]
+        ["build", "get", "new", "forkchoice", "forkchoice"],
+        "the last one makes it safe, at the end of its L1 block"
     );
     let heads = world.heads();
     assert_eq!(heads.safe.number, 1);
@@ -270,24 +271,49 @@ fn a_head_of_equal_height_on_another_branch_resets() {
     ));
 }
 
+/// So that a node that begins anew always begins at the end of an L1 block.
 #[test]
-fn before_holocene_a_span_batch_is_safe_as_a_whole() {
-    let mut world = World::fast(3);
-    let mut cfg = (*world.cfg).clone();
-    cfg.forks.holocene_time = Some(u64::MAX);
-    cfg.forks.isthmus_time = None;
-    cfg.forks.jovian_time = None;
-    world = World::with(cfg, world.l1, None);
+fn blocks_are_safe_once_their_l1_block_has_been_read_to_its_end() {
+    let mut world = World::fast(6);
+    world.is_last_in_l1 = false;
     let genesis = world.heads().safe;
-    let mut derived = world.derive(genesis, 0, &[], 2);
-    derived.is_last_in_span = false;
-    world.feed(Event::Derived(derived));
+    world.feed(Event::Derived(world.derive(genesis, 0, &[tx(1)], 3)));
     world.run_for(100);
     let first = world.heads().pending_safe;
-    assert_eq!((first.number, world.heads().safe.number), (1, 0));
-    world.feed(Event::Derived(world.derive(first, 0, &[], 2)));
+    world.feed(Event::Derived(world.derive(first, 1, &[tx(2)], 3)));
+    // Asked too early: attributes are out.
+    world.feed(Event::L1Read(world.l1.at(3).unwrap()));
     world.run_for(100);
-    assert_eq!(world.heads().safe.number, 2);
+    let second = world.heads().pending_safe;
+    assert_eq!(
+        (first.number, second.number, world.heads().safe),
+        (1, 2, genesis)
+    );
+    assert_eq!(world.heads().unsafe_head, second);
+    assert_eq!(world.engine.state.safe_block_hash, genesis.hash);
+    assert_eq!(world.rollup.safe_at(3), None);
+
+    world.feed(Event::L1Read(world.l1.at(3).unwrap()));
+    world.run_for(100);
+    assert_eq!(world.heads().safe, second);
+    assert_eq!(world.engine.state.safe_block_hash, second.hash);
+    assert_eq!(world.rollup.safe_at(3).unwrap().l2, second);
+    let derived_from = world.l1.at(3).unwrap();
+    let note = Note::SafeAdvanced {
+        safe: second,
+        derived_from,
+        blocks: 2,
+        built: 2,
+    };
+    assert!(world.seen.notes.contains(&note));
+
+    // What was not read to its end is found again after a reset, but is not safe.
+    world.feed(Event::Derived(world.derive(second, 1, &[], 4)));
+    world.run_for(100);
+    world.feed(Event::Reset(ResetCause::Operator));
+    world.run_for(100);
+    assert_eq!(world.heads().safe, second);
+    assert_eq!(world.heads().unsafe_head.number, 3);
 }
 
 #[test]

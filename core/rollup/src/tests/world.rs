@@ -393,6 +393,10 @@ pub(super) struct World {
     answers: BTreeMap<u64, (Ticket, Answer)>,
     sent: u64,
     forkchoices_flying: usize,
+    /// L1 block of the attributes fed last.
+    derived_from: L1Ref,
+    /// Each derived block is the last one of its L1 block.
+    pub(super) is_last_in_l1: bool,
 }
 
 impl World {
@@ -428,6 +432,8 @@ impl World {
             answers: BTreeMap::new(),
             sent: 0,
             forkchoices_flying: 0,
+            derived_from: L1Ref::default(),
+            is_last_in_l1: true,
         };
         world.feed(Event::Tick);
         world.feed(Event::L1Head(world.l1.head()));
@@ -440,6 +446,9 @@ impl World {
     }
 
     pub(super) fn feed(&mut self, event: Event) {
+        if let Event::Derived(derived) = &event {
+            self.derived_from = derived.derived_from;
+        }
         let commands = self.rollup.handle(event, self.now_ms);
         self.check_invariants();
         for command in commands {
@@ -558,12 +567,17 @@ impl World {
             Command::GetL1Ref { ticket, number } => {
                 self.send(ticket, Answer::L1Ref(Ok(self.l1.at(number))));
             }
-            Command::Confirm(block) => self.seen.confirmed.push(block),
+            Command::Confirm(block) => {
+                self.seen.confirmed.push(block);
+                if self.is_last_in_l1 {
+                    self.feed(Event::L1Read(self.derived_from));
+                }
+            }
             Command::Reject => self.seen.rejected += 1,
             Command::Reset(cause) => {
                 self.seen.resets.push(cause);
                 let point = self.sync_start().unwrap();
-                let (heads, proven) = (point.heads, point.proven);
+                let (heads, proven) = (Box::new(point.heads), point.proven);
                 self.feed(Event::Restarted { heads, proven });
             }
             Command::Note(note) => self.seen.notes.push(note),

@@ -194,7 +194,7 @@ impl Driver {
                 self.journal.restarted(&point);
                 self.current_l1 = point.start.l1_base;
                 self.lane.restart(point.start);
-                let (heads, proven) = (point.heads, point.proven);
+                let (heads, proven) = (Box::new(point.heads), point.proven);
                 self.feed(RollupEvent::Restarted { heads, proven });
             }
             Event::SyncFailed(error) => self.sync_failed(&error),
@@ -241,6 +241,7 @@ impl Driver {
             // Asked for the next block, derivation has no more use for the last one.
             if number > origin.number {
                 self.current_l1 = origin;
+                self.feed(RollupEvent::L1Read(origin));
             }
             if number > self.heads_l1.head.number {
                 self.awaited_l1 = Some(number);

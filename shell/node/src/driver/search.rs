@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 /// Resets that follow each other faster than this are spaced out.
 const RESET_CALM: Duration = Duration::from_secs(10);
 /// Longest pause before a reset.
-const RESET_PAUSE_MAX: Duration = Duration::from_secs(5);
+const RESET_PAUSE_MAX: Duration = Duration::from_secs(1);
 /// Pause before a search for heads is repeated that only a person can mend.
 const HOPELESS_PAUSE: Duration = Duration::from_secs(30);
 
