@@ -79,7 +79,7 @@ fn frames_report() {
     let half = encode_frames(&[frame(1, second, true)]);
     let report = frames::Report::of(&half.into(), &config()).unwrap();
     assert!(report.to_string().contains("is not complete here"));
-    let dropped = encode_frames(&[frame(0, &[0xff], true)]);
+    let dropped = encode_frames(&[frame(0, &[0x02], true)]);
     let report = frames::Report::of(&dropped.into(), &config()).unwrap();
     assert!(
         report

@@ -12,7 +12,9 @@ use alloy_signer::SignerSync;
 use alloy_signer_local::PrivateKeySigner;
 use op_alloy_consensus::TxDeposit;
 use opal_protocol::{
-    ConfigUpdate, DepositSource, Fork, InboxTx, L1Block, L1Receipt, RollupConfig, SystemConfig,
+    Batch, BatchReader, ChannelRules, ConfigUpdate, DepositSource, Fork, InboxTx, L1Block,
+    L1Receipt, RollupConfig, SpanContext, SystemConfig,
+    channel::{StreamEnd, decompress},
     deposit::{TRANSACTION_DEPOSITED_TOPIC, decode_deposit, encode_deposit, parse_deposit_log},
     output::output_root_v0,
     system_config::CONFIG_UPDATE_TOPIC,
@@ -224,6 +226,25 @@ fn the_sender_of_a_real_batcher_transaction() {
     assert_eq!(inbox[0].data[0], 0);
     let frames = opal_protocol::frame::parse_frames(&inbox[0].data).unwrap();
     assert_eq!(opal_protocol::frame::encode_frames(&frames), inbox[0].data);
+    // Its only frame is a whole channel, whose zlib stream ends at a flush: no final block, no
+    // checksum. The chain has the 27 blocks all the same.
+    let channel = decompress(&frames[0].data, ChannelRules::at(&cfg, 0)).unwrap();
+    assert_eq!(channel.end, StreamEnd::Truncated);
+    let context = SpanContext {
+        chain_id: 10,
+        genesis_time: 1_686_068_903,
+        block_time: 2,
+    };
+    let batches: Vec<_> = BatchReader::new(channel.data, context).collect();
+    let [Ok(Batch::Span(span))] = &batches[..] else {
+        panic!("{} batches", batches.len())
+    };
+    let transactions: usize = span
+        .blocks
+        .iter()
+        .map(|block| block.transactions.len())
+        .sum();
+    assert_eq!((span.blocks.len(), transactions), (27, 209));
 }
 
 #[test]
