@@ -15,7 +15,9 @@ use std::{
 /// Rebuilds the artifacts, or with `check` compares them with the committed ones.
 pub(crate) fn run(check: bool) -> eyre::Result<()> {
     let contracts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../contracts");
-    let contracts = contracts.canonicalize().wrap_err("the folder contracts/ is missing")?;
+    let contracts = contracts
+        .canonicalize()
+        .wrap_err("the folder contracts/ is missing")?;
     install_compiler(&contracts)?;
     let committed = contracts.join("artifacts");
     if !check {
@@ -50,13 +52,22 @@ fn install_compiler(contracts: &Path) -> eyre::Result<()> {
     if fs::read(&stamp).is_ok_and(|installed| installed == lock) {
         return Ok(());
     }
-    succeed(Command::new("npm").args(["ci", "--ignore-scripts"]).current_dir(contracts))?;
+    succeed(
+        Command::new("npm")
+            .args(["ci", "--ignore-scripts"])
+            .current_dir(contracts),
+    )?;
     fs::write(stamp, lock)?;
     Ok(())
 }
 
 fn node(contracts: &Path, out: &Path) -> eyre::Result<()> {
-    succeed(Command::new("node").arg("build.mjs").arg(out).current_dir(contracts))
+    succeed(
+        Command::new("node")
+            .arg("build.mjs")
+            .arg(out)
+            .current_dir(contracts),
+    )
 }
 
 fn succeed(command: &mut Command) -> eyre::Result<()> {
@@ -76,7 +87,11 @@ fn read_all(folder: &Path) -> eyre::Result<BTreeMap<String, Vec<u8>>> {
     let mut files = BTreeMap::new();
     for entry in entries {
         let path: PathBuf = entry?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         files.insert(name, fs::read(&path)?);
     }
     Ok(files)

@@ -34,6 +34,23 @@ pub(super) fn check(house: &House) -> Result<Vec<String>> {
     })
 }
 
+/// What a program without std must bring along. Nothing of it ever runs.
+const PROBE: &str = r"
+struct NoMemory;
+unsafe impl core::alloc::GlobalAlloc for NoMemory {
+    unsafe fn alloc(&self, _: core::alloc::Layout) -> *mut u8 {
+        core::ptr::null_mut()
+    }
+    unsafe fn dealloc(&self, _: *mut u8, _: core::alloc::Layout) {}
+}
+#[global_allocator]
+static MEMORY: NoMemory = NoMemory;
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    loop {}
+}
+";
+
 /// A crate of its own workspace that uses every core, so that no other crate's features leak in.
 fn write_probe(root: &Path, probe: &Path, cores: &[&String], extra: &str) -> Result<()> {
     let mut manifest = String::from(
@@ -48,7 +65,7 @@ fn write_probe(root: &Path, probe: &Path, cores: &[&String], extra: &str) -> Res
         source += &format!("use {} as _;\n", name.replace('-', "_"));
     }
     source += extra;
-    source += "#[panic_handler]\nfn panic(_: &core::panic::PanicInfo<'_>) -> ! {\n    loop {}\n}\n";
+    source += PROBE;
     fs::create_dir_all(probe.join("src")).wrap_err("cannot write the probe")?;
     fs::write(probe.join("Cargo.toml"), manifest)?;
     fs::write(probe.join("src/main.rs"), source)?;
