@@ -1,1 +1,35 @@
-//! (being built)
+//! A simulated rollup: one thread, virtual time, and a seed that decides everything.
+//!
+//! The cores are the real ones: derivation, the rollup node's brain with its search for heads, and
+//! the batcher's submission. Around them: an L1 that reorganises, loses transactions and holds
+//! back blobs; a toy execution engine without EVM that forgets blocks when it crashes; strangers,
+//! and a batcher's key in mad hands. After every event the node concerned is compared with a
+//! derivation from genesis along the L1 it reads; when the faults have healed, both nodes must be
+//! on that chain, and the sequencer's blocks must become safe again.
+//!
+//! The same seed and the same commit give the same run, to the byte.
+
+pub mod batcher;
+pub mod checker;
+pub mod engine;
+pub mod garbage;
+pub mod l1;
+pub mod node;
+pub mod oracle;
+pub mod plan;
+pub mod random;
+pub mod world;
+
+pub use checker::Violation;
+pub use node::Sabotage;
+pub use world::{Figures, World};
+
+/// Runs one seed.
+pub fn run(seed: u64) -> Result<Figures, Violation> {
+    World::new(seed, false).run()
+}
+
+/// The command that repeats a seed.
+pub fn command_of(seed: u64) -> String {
+    format!("cargo run --release -p opal-simulator -- --seeds 1 --start {seed}")
+}

@@ -1,2 +1,85 @@
-//! (being built)
-fn main() {}
+//! Runs seeds until one fails.
+
+use clap::Parser;
+use opal_simulator::{Figures, Violation, World, command_of};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    process::ExitCode,
+    time::Instant,
+};
+
+/// Simulates a rollup under faults, one seed after the other.
+#[derive(Debug, Parser)]
+#[command(name = "opal-simulator")]
+struct Args {
+    /// How many seeds to run.
+    #[arg(long, default_value_t = 1000)]
+    seeds: u64,
+    /// The first seed.
+    #[arg(long, default_value_t = 0)]
+    start: u64,
+    /// Print what happens, with virtual time in seconds.
+    #[arg(long)]
+    log: bool,
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let (begin, mut sum, mut failed) = (Instant::now(), Figures::default(), 0u64);
+    for seed in (0..args.seeds).map(|offset| args.start.wrapping_add(offset)) {
+        match run(seed, args.log) {
+            Ok(figures) => add(&mut sum, &figures),
+            Err(problem) => {
+                failed += 1;
+                println!(
+                    "seed {seed} failed: {problem}\n  repeat it with: {}",
+                    command_of(seed)
+                );
+            }
+        }
+    }
+    let Figures {
+        events,
+        l1_blocks,
+        reorgs,
+        crashes,
+        safe_blocks,
+        full_blocks,
+        checks,
+    } = sum;
+    let seconds = begin.elapsed().as_secs_f64();
+    println!(
+        "{} seeds in {seconds:.1} s, {failed} failed: {events} events, {l1_blocks} L1 blocks, {reorgs} reorgs, {crashes} crashes, {safe_blocks} safe blocks ({full_blocks} with batch transactions), {checks} checks",
+        args.seeds
+    );
+    if failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+/// Runs a seed. A panic of the code under test is a failure like any other.
+fn run(seed: u64, log: bool) -> Result<Figures, String> {
+    let mut world = World::new(seed, log);
+    let result = catch_unwind(AssertUnwindSafe(|| world.run()));
+    if log {
+        for line in world.log() {
+            println!("{line}");
+        }
+    }
+    match result {
+        Ok(outcome) => outcome.map_err(|violation: Violation| violation.to_string()),
+        Err(_) => Err("panic, see above".to_string()),
+    }
+}
+
+fn add(sum: &mut Figures, one: &Figures) {
+    sum.events += one.events;
+    sum.l1_blocks += one.l1_blocks;
+    sum.reorgs += one.reorgs;
+    sum.crashes += one.crashes;
+    sum.safe_blocks += one.safe_blocks;
+    sum.full_blocks += one.full_blocks;
+    sum.checks += one.checks;
+}

@@ -21,7 +21,7 @@ use alloy_eips::eip4844::Blob;
 use alloy_primitives::{B256, Bytes};
 use hand_out::Outstanding;
 use opal_protocol::{
-    ChannelRules, Fork, L1Block, L1ChainConfig, L1Ref, L2Ref, RollupConfig, SpanContext,
+    ChannelRules, Fork, L1Block, L1ChainConfig, L1Id, L1Ref, L2Ref, RollupConfig, SpanContext,
     SystemConfig, Upgrades,
     frame::{FrameError, parse_frames},
 };
@@ -43,6 +43,8 @@ pub struct Derivation {
     /// The configuration in force at `origin`: decides whose data counts. Not the one of the
     /// attributes, which follow the safe head's epoch.
     origin_config: SystemConfig,
+    /// The L1 block at whose end the start's safe head was the safe head.
+    derived_from: Option<L1Id>,
     window: EpochWindow,
     retrieval: Retrieval,
     frames: FrameStage,
@@ -85,6 +87,7 @@ impl Derivation {
             origin: start.l1_base,
             origin_is_read: false,
             origin_config: start.l1_base_config,
+            derived_from: start.derived_from,
             window: EpochWindow::default(),
             retrieval: Retrieval::default(),
             frames: FrameStage::holocene(),
@@ -148,7 +151,13 @@ impl Derivation {
         if !self.origin_is_read {
             return Some(need_l1_block(self.origin.number));
         }
-        let around = surroundings(&self.cfg, &self.safe_head, &self.window, &self.origin);
+        let around = surroundings(
+            &self.cfg,
+            &self.safe_head,
+            self.derived_from,
+            &self.window,
+            &self.origin,
+        );
         if let Some(around) = &around {
             match self.batches.pull(around, &self.window, &mut self.trace) {
                 Pull::Batch {
@@ -173,7 +182,6 @@ impl Derivation {
             let (channels, trace) = (&mut self.channels, &mut self.trace);
             let complete = channels.ingest(frame, &self.origin, &self.cfg, trace)?;
             if around.is_none() {
-                // A batch must be included after its L1 origin, so all it can hold is safe already.
                 let (channel, reason) = (complete.id, ChannelDropped::Past);
                 self.trace.push(Trace::ChannelDropped { channel, reason });
                 return None;
@@ -257,7 +265,12 @@ impl Derivation {
         if found.number == expected.number && found != expected {
             return Err(ResetReason::OriginMismatch { expected, found });
         }
-        Ok(())
+        match self.derived_from {
+            Some(expected) if found.number == expected.number && found != expected => {
+                Err(ResetReason::SafeHeadOrphaned { expected, found })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Makes `block` the one being read.
@@ -331,8 +344,13 @@ impl Derivation {
 
     /// Hands in the safe blocks that were asked for, all of them, in ascending order.
     pub fn push_l2(&mut self, blocks: Vec<L2BlockInput>) -> Result<(), PushError> {
-        let Some(around) = surroundings(&self.cfg, &self.safe_head, &self.window, &self.origin)
-        else {
+        let Some(around) = surroundings(
+            &self.cfg,
+            &self.safe_head,
+            self.derived_from,
+            &self.window,
+            &self.origin,
+        ) else {
             return Err(PushError::NotRequested);
         };
         let trace = &mut self.trace;
@@ -350,15 +368,19 @@ const fn need_l1_block(number: u64) -> Step {
     Step::NeedL1(L1Request::Block { number })
 }
 
-/// What batches are judged against while `origin` is read; `None` while no batch can count, which
-/// is so up to and including the safe head's origin.
+/// What batches are judged against while `origin` is read; `None` while no batch can count: up to
+/// and including the safe head's origin, because a batch is included after its origin, and up to
+/// the end of the L1 block that the start's safe head was derived from, because batches up to there
+/// were judged before.
 fn surroundings<'a>(
     cfg: &'a RollupConfig,
     safe_head: &'a L2Ref,
+    derived_from: Option<L1Id>,
     window: &EpochWindow,
     origin: &L1Ref,
 ) -> Option<Surroundings<'a>> {
-    if origin.number <= safe_head.l1_origin.number {
+    let was_judged = derived_from.is_some_and(|judged| origin.number <= judged.number);
+    if was_judged || origin.number <= safe_head.l1_origin.number {
         return None;
     }
     let (epoch, next_epoch) = (window.epoch()?.as_ref(), window.next_epoch()?.as_ref());

@@ -18,6 +18,10 @@ pub struct Start {
     /// The system configuration in force in `l1_base` (that of any L2 block whose origin it is):
     /// decides whose batches count from there on.
     pub l1_base_config: SystemConfig,
+    /// The L1 block at whose end the safe head was the safe head, if that is known. Batches that
+    /// were complete by then were judged then, when the safe head was an older one; they must not
+    /// be judged again by this one. Also, a reorganisation below it is a reset.
+    pub derived_from: Option<L1Id>,
 }
 
 /// The answer of [`crate::Derivation::step`].
@@ -110,6 +114,14 @@ pub enum ResetReason {
     #[error("the safe head's L1 origin {expected} is not canonical, which is {found}")]
     OriginMismatch {
         /// The origin of the safe head.
+        expected: L1Id,
+        /// The canonical block at that height.
+        found: L1Id,
+    },
+    /// The L1 block that the safe head was derived from is not canonical any more.
+    #[error("the safe head was derived from L1 block {expected}, but canonical is {found}")]
+    SafeHeadOrphaned {
+        /// The block the start named.
         expected: L1Id,
         /// The canonical block at that height.
         found: L1Id,

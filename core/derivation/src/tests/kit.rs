@@ -142,6 +142,7 @@ impl World {
             system_config: config,
             l1_base: genesis.as_ref(),
             l1_base_config: config,
+            derived_from: None,
         };
         let derivation = Derivation::new(cfg.clone(), l1_chain.clone(), upgrades.clone(), start);
         let l2 = vec![Block {
@@ -370,8 +371,14 @@ impl World {
         self.l2.last().expect("genesis")
     }
 
-    /// A fresh pipeline that starts at safe height `number`, reading L1 from `base`.
+    /// A fresh pipeline that starts at safe height `number`, reading L1 from `base`, without
+    /// knowing what the safe head was derived from.
     pub(super) fn restart(&self, number: u64, base: u64) -> Self {
+        self.restart_from(number, base, None)
+    }
+
+    /// The same, with the L1 block that the safe head was derived from.
+    pub(super) fn restart_from(&self, number: u64, base: u64, derived_from: Option<L1Id>) -> Self {
         let mut world = self.clone();
         world.l2.truncate(number as usize + 1);
         let safe = world.safe().clone();
@@ -381,6 +388,7 @@ impl World {
             system_config: safe.config,
             l1_base: self.l1[base as usize].as_ref(),
             l1_base_config: of_base.expect("every origin has a block").config,
+            derived_from,
         });
         world.trace.clear();
         world.derived.clear();

@@ -318,6 +318,62 @@ fn sync_start_at_every_safe_head_gives_the_same_chain() {
     }
 }
 
+/// A channel that came too early was dropped by a node that read along. A node that starts behind
+/// the gap must know that it was judged, or it would accept what nobody else did.
+#[test]
+fn sync_start_does_not_judge_batches_twice() {
+    let mut world = World::new(config(Fork::Karst));
+    world.mine_empty(2);
+    let blocks = world.sequence_on_safe(&plan(8));
+    let (early, late) = (
+        world.span_data(1, &blocks[4..]),
+        world.span_data(2, &blocks[..4]),
+    );
+    world.mine_data(vec![early]);
+    let judged = world.mine_data(vec![late]);
+    world.mine_empty(2);
+    assert_eq!(world.run(), Stop::EndOfL1);
+    assert_safe(&world, &blocks[..4]);
+    let mut knowing = world.restart_from(4, 0, Some(judged));
+    assert_eq!(knowing.run(), Stop::EndOfL1);
+    assert_safe(&knowing, &blocks[..4]);
+    // Whoever does not know can but judge again, as the proof program does.
+    let mut ignorant = world.restart(4, 0);
+    assert_eq!(ignorant.run(), Stop::EndOfL1);
+    assert_safe(&ignorant, &blocks);
+    // What came later is judged by everybody, and no window closes twice.
+    let rest = world.span_data(3, &blocks[4..]);
+    for world in [&mut world, &mut knowing] {
+        world.mine_data(vec![rest.clone()]);
+        world.mine_empty(8);
+        assert_eq!(world.run(), Stop::EndOfL1);
+    }
+    assert_eq!(world.l2[5..9], blocks[4..]);
+    assert_eq!(knowing.safe_ids(), world.safe_ids());
+}
+
+#[test]
+fn reorg_below_the_safe_heads_source_is_a_reset() {
+    let mut world = World::new(config(Fork::Karst));
+    world.mine_empty(2);
+    let blocks = world.sequence_on_safe(&plan(3));
+    let data = world.span_data(1, &blocks);
+    let derived_from = world.mine_data(vec![data]);
+    assert_eq!(world.run(), Stop::EndOfL1);
+    world.l1.pop();
+    world.mine(Mine {
+        salt: 1,
+        ..Default::default()
+    });
+    let found = world.l1[3].id();
+    let mut restarted = world.restart_from(3, 0, Some(derived_from));
+    let reason = ResetReason::SafeHeadOrphaned {
+        expected: derived_from,
+        found,
+    };
+    assert_eq!(restarted.run(), Stop::Step(Step::Reset(reason)));
+}
+
 #[test]
 fn overlapping_span_must_match_the_safe_chain() {
     let mut base = World::new(config(Fork::Karst));

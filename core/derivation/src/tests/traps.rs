@@ -296,6 +296,7 @@ fn trap_27_activation_discards_open_channels() {
             system_config: world.l2[0].config,
             l1_base: world.l1[2].as_ref(),
             l1_base_config: world.l2[0].config,
+            derived_from: None,
         };
         world.cfg = cfg.into();
         world.derivation = crate::Derivation::new(

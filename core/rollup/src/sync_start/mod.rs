@@ -336,13 +336,14 @@ impl SyncStart {
             safe: base.safe,
             finalized: self.finalized,
         };
+        let proven = self.proven.filter(|e| e.l2.id() == base.safe.id());
         let start = Start {
             safe_head: base.safe,
             system_config: base.safe_block.system_config(&self.cfg)?,
             l1_base,
             l1_base_config: base.block.system_config(&self.cfg)?,
+            derived_from: proven.map(|e| e.derived_from.id()),
         };
-        let proven = self.proven.filter(|e| e.l2.id() == base.safe.id());
         Ok(SyncPoint {
             heads,
             start,

@@ -1,0 +1,179 @@
+//! What the safe chain must be: a derivation from genesis for every L1 block ever mined.
+//!
+//! The state after each L1 block is kept, so that the answer for a fork costs only the blocks of
+//! that fork. Blobs are always at hand here, nothing fails, and nothing restarts.
+
+use crate::{
+    engine::{Store, execute, is_valid},
+    l1::L1,
+};
+use alloy_primitives::B256;
+use opal_derivation::{Derivation, DerivedAttributes, L1Request, L2BlockInput, Start, Step};
+use opal_protocol::{L1Block, L1ChainConfig, L2Ref, RollupConfig, Upgrades};
+use opal_rollup::L2Block;
+use std::{collections::BTreeMap, sync::Arc};
+
+/// The safe chain after one L1 block.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    derivation: Derivation,
+    /// Hashes by height.
+    chain: Vec<B256>,
+}
+
+impl Snapshot {
+    /// The newest safe block.
+    pub fn safe_head(&self) -> L2Ref {
+        self.derivation.safe_head()
+    }
+
+    /// Whether the block is part of the safe chain.
+    pub fn contains(&self, block: &L2Ref) -> bool {
+        self.chain.get(block.number as usize) == Some(&block.hash)
+    }
+
+    /// Hashes of the safe chain by height.
+    pub fn chain(&self) -> &[B256] {
+        &self.chain
+    }
+}
+
+/// Derivations from genesis, one per L1 block.
+#[derive(Debug)]
+pub struct Oracle {
+    cfg: Arc<RollupConfig>,
+    l1_chain: L1ChainConfig,
+    upgrades: Arc<Upgrades>,
+    snapshots: BTreeMap<B256, Snapshot>,
+}
+
+impl Oracle {
+    /// An oracle that has read nothing yet.
+    pub fn new(cfg: Arc<RollupConfig>, l1_chain: L1ChainConfig, upgrades: Arc<Upgrades>) -> Self {
+        Self {
+            cfg,
+            l1_chain,
+            upgrades,
+            snapshots: BTreeMap::new(),
+        }
+    }
+
+    /// The safe chain after the L1 block with this hash.
+    ///
+    /// # Panics
+    /// If derivation demands a reset, which it must not when it reads one chain from genesis.
+    pub fn after(&mut self, l1: &L1, store: &mut Store, hash: B256) -> &Snapshot {
+        let mut missing: Vec<Arc<L1Block>> = vec![];
+        let mut next = hash;
+        while !self.snapshots.contains_key(&next)
+            && let Some(block) = l1.block(next)
+        {
+            missing.push(block.clone());
+            next = block.header.parent_hash;
+        }
+        let mut snapshot = match self.snapshots.get(&next) {
+            Some(known) if !missing.is_empty() => known.clone(),
+            Some(_) => return &self.snapshots[&hash],
+            None => self.genesis(l1),
+        };
+        for block in missing.iter().rev() {
+            self.read(&mut snapshot, block, l1, store);
+            self.snapshots.insert(block.hash, snapshot.clone());
+        }
+        &self.snapshots[&hash]
+    }
+
+    /// The safe chain of the canonical L1, derived in one go without any kept state.
+    pub fn from_scratch(&self, l1: &L1, store: &mut Store) -> Vec<B256> {
+        let mut snapshot = self.genesis(l1);
+        let mut number = 0;
+        while let Some(block) = l1.at(number) {
+            self.read(&mut snapshot, block, l1, store);
+            number += 1;
+        }
+        snapshot.chain
+    }
+
+    fn genesis(&self, l1: &L1) -> Snapshot {
+        let cfg = &self.cfg;
+        let l1_base = l1.at(0).expect("genesis").as_ref().as_ref();
+        let safe_head = L2Ref {
+            hash: cfg.genesis.l2.hash,
+            number: cfg.genesis.l2.number,
+            parent_hash: B256::ZERO,
+            time: cfg.genesis.l2_time,
+            l1_origin: cfg.genesis.l1,
+            seq_num: 0,
+        };
+        let config = cfg.genesis.system_config;
+        let start = Start {
+            safe_head,
+            system_config: config,
+            l1_base,
+            l1_base_config: config,
+            derived_from: None,
+        };
+        let (cfg, upgrades) = (cfg.clone(), self.upgrades.clone());
+        let derivation = Derivation::new(cfg, self.l1_chain.clone(), upgrades, start);
+        Snapshot {
+            derivation,
+            chain: vec![safe_head.hash],
+        }
+    }
+
+    /// Reads one more L1 block to its end.
+    fn read(&self, snapshot: &mut Snapshot, block: &Arc<L1Block>, l1: &L1, store: &mut Store) {
+        loop {
+            let derivation = &mut snapshot.derivation;
+            match derivation.step() {
+                Step::NeedL1(L1Request::Block { number }) if number == block.header.number => {
+                    derivation.push_l1((**block).clone()).expect("asked for");
+                }
+                Step::NeedL1(L1Request::Block { .. }) => break,
+                Step::NeedL1(L1Request::Blobs { block, hashes }) => {
+                    let blob = |hash| l1.blob(hash).expect("all blobs are kept").clone();
+                    let blobs = hashes.into_iter().map(blob).collect();
+                    derivation.push_blobs(block.hash, blobs).expect("asked for");
+                }
+                Step::NeedL2 { from, to } => {
+                    let heights = from as usize..=to as usize;
+                    let input = |hash: &B256| self.input(&store[hash]);
+                    let blocks = snapshot.chain[heights].iter().map(input).collect();
+                    derivation.push_l2(blocks).expect("asked for");
+                }
+                Step::Attributes(derived) => {
+                    let block = Arc::new(self.build(derivation, *derived, store));
+                    derivation.confirm(block.l2_ref(&self.cfg).expect("well-formed"));
+                    snapshot.chain.push(block.hash);
+                    store.insert(block.hash, block);
+                }
+                step => panic!("a derivation from genesis came to {step:?}"),
+            }
+        }
+        drop(snapshot.derivation.drain_trace());
+    }
+
+    fn build(
+        &self,
+        derivation: &mut Derivation,
+        derived: DerivedAttributes,
+        store: &Store,
+    ) -> L2Block {
+        let parent = &store[&derived.parent.hash];
+        let block = execute(&self.cfg, parent, &derived.attributes, &[]);
+        if is_valid(&block) {
+            return block;
+        }
+        let replacement = derivation
+            .reject()
+            .expect("only batch transactions are poisoned");
+        execute(&self.cfg, parent, &replacement.attributes, &[])
+    }
+
+    fn input(&self, block: &L2Block) -> L2BlockInput {
+        L2BlockInput {
+            block: block.l2_ref(&self.cfg).expect("well-formed"),
+            transactions: block.transactions.clone(),
+        }
+    }
+}

@@ -1,0 +1,491 @@
+//! The world: one queue of events in virtual time, one source of chance, and a checker that looks
+//! at every node after each event that concerned it.
+//!
+//! A run has two phases. In the first, faults happen at the rates of the plan, and only safety is
+//! checked. Then the faults heal, and in the end everything must be as if they had never been.
+
+use crate::{
+    batcher::Batcher,
+    checker::{self, Checked, Violation},
+    engine::{Store, envelope},
+    garbage::{forge, garbage},
+    l1::{Action, L1},
+    node::{Job, Node, Outside, Sabotage},
+    oracle::Oracle,
+    plan::{BATCHER, Chaos, GENESIS_TIME, Plan},
+    random::Random,
+};
+use alloy_primitives::{Address, B256};
+use op_alloy_rpc_types_engine::OpExecutionPayloadEnvelope;
+use opal_protocol::{ConfigUpdate, InboxTx, L1ChainConfig, RollupConfig};
+use opal_rollup::{Event as NodeEvent, L2Block, SequencerOptions};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// Index of the sequencer's node.
+pub const SEQUENCER: usize = 0;
+/// Index of the verifier's node.
+pub const VERIFIER: usize = 1;
+/// Milliseconds between two looks of the batcher.
+const BATCHER_POLL_MS: u64 = 1000;
+/// Longest outage of a node or the batcher in L1 slots.
+const OUTAGE_SLOTS_MAX: u64 = 10;
+/// Batcher transactions remembered for replay.
+const POSTED_MAX: usize = 64;
+/// Events that a run may take; more means that something spins.
+const EVENTS_MAX: u64 = 2_000_000;
+
+#[derive(Clone, Debug)]
+enum Event {
+    Slot,
+    Notice(usize),
+    Job {
+        node: usize,
+        incarnation: u64,
+        job: Job,
+    },
+    Tick {
+        node: usize,
+        incarnation: u64,
+    },
+    Gossip(Box<OpExecutionPayloadEnvelope>),
+    BatcherPoll,
+    Start(usize),
+    StartBatcher,
+}
+
+/// What a run came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Events that happened.
+    pub events: u64,
+    /// L1 blocks, abandoned ones included.
+    pub l1_blocks: u64,
+    /// L1 reorganisations.
+    pub reorgs: u64,
+    /// Crashes of nodes and batcher.
+    pub crashes: u64,
+    /// Blocks of the safe chain in the end.
+    pub safe_blocks: u64,
+    /// Of those, blocks with batch transactions.
+    pub full_blocks: u64,
+    /// Comparisons of a node's heads with the derivation from genesis.
+    pub checks: u64,
+}
+
+/// Everything there is.
+#[derive(Debug)]
+pub struct World {
+    pub(crate) plan: Plan,
+    pub(crate) cfg: Arc<RollupConfig>,
+    pub(crate) l1: L1,
+    pub(crate) store: Store,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) batcher: Option<Batcher>,
+    pub(crate) oracle: Oracle,
+    pub(crate) figures: Figures,
+    /// Per node, what was found in order the last time.
+    pub(crate) checked: Vec<Option<Checked>>,
+    random: Random,
+    queue: BTreeMap<(u64, u64), Event>,
+    next_event: u64,
+    now_ms: u64,
+    slot: u64,
+    chaos: Chaos,
+    next_tick: Vec<u64>,
+    posted: Vec<InboxTx>,
+    /// What happened, if anybody wants to read it.
+    log: Option<Vec<String>>,
+}
+
+impl World {
+    /// The world of a seed, before anything happened.
+    pub fn new(seed: u64, keep_log: bool) -> Self {
+        let mut random = Random::new(seed);
+        let mut plan = Plan::draw(&mut random);
+        let l1 = L1::new(GENESIS_TIME, BATCHER, plan.finality_depth);
+        plan.cfg.genesis.l1 = l1.head().id();
+        let genesis = genesis_block(&plan.cfg);
+        plan.cfg.genesis.l2.hash = genesis.hash;
+        let cfg = Arc::new(plan.cfg.clone());
+        let l1_chain = L1ChainConfig::dev(cfg.l1_chain_id);
+        let sequencer = SequencerOptions {
+            stopped: false,
+            l1_confs: plan.sequencer_confirmations,
+            max_safe_lag: 0,
+        };
+        let node = |options| {
+            let (cfg, upgrades) = (cfg.clone(), plan.upgrades.clone());
+            Node::new(cfg, l1_chain.clone(), upgrades, options, genesis.hash)
+        };
+        let nodes = vec![node(Some(sequencer)), node(None)];
+        let oracle = Oracle::new(cfg.clone(), l1_chain, plan.upgrades.clone());
+        let mut world = Self {
+            chaos: plan.chaos,
+            batcher: Some(Batcher::new(&plan, cfg.clone(), &mut random)),
+            plan,
+            cfg,
+            l1,
+            store: Store::from([(genesis.hash, Arc::new(genesis))]),
+            next_tick: vec![u64::MAX; nodes.len()],
+            checked: vec![None; nodes.len()],
+            nodes,
+            oracle,
+            figures: Figures::default(),
+            random,
+            queue: BTreeMap::new(),
+            next_event: 0,
+            now_ms: GENESIS_TIME * 1000,
+            slot: 0,
+            posted: vec![],
+            log: keep_log.then(Vec::new),
+        };
+        let slot_ms = world.plan.l1_block_time * 1000;
+        world.schedule(0, Event::Start(SEQUENCER));
+        world.schedule(0, Event::Start(VERIFIER));
+        world.schedule(BATCHER_POLL_MS, Event::BatcherPoll);
+        world.schedule(slot_ms, Event::Slot);
+        world
+    }
+
+    /// Makes a node break a rule.
+    pub fn sabotage(&mut self, node: usize, sabotage: Sabotage) {
+        self.nodes[node].sabotage = Some(sabotage);
+    }
+
+    /// Lets time pass until the end of both phases, and checks that all has healed.
+    pub fn run(&mut self) -> Result<Figures, Violation> {
+        let slots = self.plan.safety_slots + self.plan.liveness_slots;
+        while self.slot < slots {
+            let ((at, _), event) = self.queue.pop_first().expect("slots never end");
+            self.now_ms = at;
+            self.figures.events += 1;
+            if self.figures.events > EVENTS_MAX {
+                return Err(self.violation("the world spins: too many events".to_string()));
+            }
+            let concerned = self.happen(event);
+            if let Some(index) = concerned {
+                self.after(index)?;
+            }
+        }
+        checker::check_healed(self)?;
+        self.figures.safe_blocks = self.safe_chain_len();
+        Ok(self.figures)
+    }
+
+    /// What happened so far.
+    pub fn log(&self) -> &[String] {
+        self.log.as_deref().unwrap_or(&[])
+    }
+
+    /// A violation found now.
+    pub(crate) fn violation(&self, what: String) -> Violation {
+        Violation {
+            at_ms: self.now_ms - GENESIS_TIME * 1000,
+            slot: self.slot,
+            what,
+        }
+    }
+
+    /// The time in unix seconds.
+    pub(crate) const fn now(&self) -> u64 {
+        self.now_ms / 1000
+    }
+
+    fn safe_chain_len(&mut self) -> u64 {
+        let head = self.l1.head().hash;
+        self.oracle
+            .after(&self.l1, &mut self.store, head)
+            .safe_head()
+            .number
+    }
+
+    fn schedule(&mut self, delay_ms: u64, event: Event) {
+        let key = (self.now_ms + delay_ms, self.next_event);
+        self.next_event += 1;
+        self.queue.insert(key, event);
+    }
+
+    fn latency(&mut self) -> u64 {
+        self.random.between(1, self.plan.latency_max_ms)
+    }
+
+    fn note(&mut self, what: impl FnOnce() -> String) {
+        if let Some(log) = &mut self.log {
+            let ms = self.now_ms - GENESIS_TIME * 1000;
+            log.push(format!("{:>8}.{:03} {}", ms / 1000, ms % 1000, what()));
+        }
+    }
+
+    /// Lets an event happen; gives the node it concerned.
+    fn happen(&mut self, event: Event) -> Option<usize> {
+        match event {
+            Event::Slot => {
+                self.happen_slot();
+                None
+            }
+            Event::Notice(node) => self.with_node(node, |node, out| node.notice_l1(out)),
+            Event::Job {
+                node,
+                incarnation,
+                job,
+            } => {
+                if self.nodes[node].incarnation != incarnation {
+                    return None;
+                }
+                self.with_node(node, |node, out| node.perform(job, out))
+            }
+            Event::Tick { node, incarnation } => {
+                if self.nodes[node].incarnation != incarnation {
+                    return None;
+                }
+                self.next_tick[node] = u64::MAX;
+                self.with_node(node, |node, out| node.feed(NodeEvent::Tick, out))
+            }
+            Event::Gossip(payload) => self.with_node(VERIFIER, |node, out| {
+                node.feed(NodeEvent::UnsafePayload(payload), out);
+            }),
+            Event::BatcherPoll => {
+                self.poll_batcher();
+                self.schedule(BATCHER_POLL_MS, Event::BatcherPoll);
+                None
+            }
+            Event::Start(node) => {
+                self.note(|| format!("node {node} starts"));
+                self.next_tick[node] = u64::MAX;
+                self.with_node(node, |node, out| node.start(out))
+            }
+            Event::StartBatcher => {
+                self.note(|| "batcher starts".to_string());
+                let batcher = Batcher::new(&self.plan, self.cfg.clone(), &mut self.random);
+                self.batcher = Some(batcher);
+                None
+            }
+        }
+    }
+
+    /// Lets a node do something with the outside world at hand.
+    fn with_node(
+        &mut self,
+        index: usize,
+        action: impl FnOnce(&mut Node, &mut Outside<'_>),
+    ) -> Option<usize> {
+        let mut outside = Outside {
+            l1: &self.l1,
+            store: &mut self.store,
+            random: &mut self.random,
+            now_ms: self.now_ms,
+            failed_call: self.chaos.failed_call,
+            missing_blobs: self.chaos.missing_blobs,
+            keep_notes: self.log.is_some(),
+        };
+        action(&mut self.nodes[index], &mut outside);
+        Some(index)
+    }
+
+    /// Looks after a node to which something happened: schedules its wishes, checks it.
+    fn after(&mut self, index: usize) -> Result<(), Violation> {
+        let incarnation = self.nodes[index].incarnation;
+        for note in self.nodes[index].take_notes() {
+            self.note(|| format!("node {index}: {note}"));
+        }
+        for job in self.nodes[index].take_jobs() {
+            let delay = self.latency();
+            self.schedule(
+                delay,
+                Event::Job {
+                    node: index,
+                    incarnation,
+                    job,
+                },
+            );
+        }
+        for block in self.nodes[index].take_built() {
+            let lost = self.random.percent(self.chaos.lost_gossip);
+            if self.plan.gossip && index == SEQUENCER && !lost {
+                let payload = Box::new(envelope(&self.store[&block.hash]));
+                let delay = self.latency() * 3;
+                self.schedule(delay, Event::Gossip(payload));
+            }
+        }
+        if let Some(at) = self.nodes[index].wake_at_ms(self.now_ms)
+            && at < self.next_tick[index]
+        {
+            self.next_tick[index] = at;
+            let delay = at.saturating_sub(self.now_ms);
+            self.schedule(
+                delay,
+                Event::Tick {
+                    node: index,
+                    incarnation,
+                },
+            );
+        }
+        checker::check_node(self, index)
+    }
+
+    fn happen_slot(&mut self) {
+        self.slot += 1;
+        if self.slot == self.plan.safety_slots {
+            self.heal();
+        }
+        let chaos = self.chaos;
+        if self.random.percent(chaos.deposit) {
+            let value = self.random.between(1, 1_000_000);
+            self.l1.send(Action::Deposit(value), 0);
+        }
+        if self.random.percent(chaos.config_change) {
+            let update = self.config_update();
+            self.l1.send(Action::Config(update), 0);
+        }
+        if self.random.percent(chaos.garbage) {
+            self.post_garbage();
+        }
+        if self.random.percent(chaos.reorg) {
+            self.reorg();
+        } else if !self.random.percent(chaos.missed_slot) {
+            self.l1.mine(self.now(), &mut self.random);
+            self.figures.l1_blocks += 1;
+        }
+        let head = self.l1.head().as_ref().as_ref();
+        self.note(|| format!("L1 head {head}"));
+        for node in [SEQUENCER, VERIFIER] {
+            let delay = self.latency() * 2;
+            self.schedule(delay, Event::Notice(node));
+            if self.random.percent(chaos.crash) && self.nodes[node].is_up() {
+                self.crash(node);
+            }
+        }
+        if self.random.percent(chaos.batcher_crash) && self.batcher.take().is_some() {
+            self.figures.crashes += 1;
+            self.note(|| "batcher crashes".to_string());
+            let outage = self.outage();
+            self.schedule(outage, Event::StartBatcher);
+        }
+        self.schedule(self.plan.l1_block_time * 1000, Event::Slot);
+    }
+
+    /// From here on nothing fails any more. Who is down comes back in its own time.
+    fn heal(&mut self) {
+        self.note(|| "everything heals".to_string());
+        self.chaos = Chaos {
+            deposit: self.chaos.deposit,
+            ..Chaos::default()
+        };
+    }
+
+    fn outage(&mut self) -> u64 {
+        let slots_left = self.plan.safety_slots.saturating_sub(self.slot);
+        let longest = OUTAGE_SLOTS_MAX.min(slots_left) * self.plan.l1_block_time * 1000;
+        self.random.between(0, longest)
+    }
+
+    fn crash(&mut self, index: usize) {
+        let lost = if self.random.percent(50) {
+            self.random.between(0, 12)
+        } else {
+            0
+        };
+        self.figures.crashes += 1;
+        self.note(|| format!("node {index} crashes, its engine loses {lost} blocks"));
+        self.nodes[index].crash(lost as usize);
+        let outage = self.outage();
+        self.schedule(outage, Event::Start(index));
+    }
+
+    /// Replaces the newest L1 blocks; the new fork may be shorter at first.
+    fn reorg(&mut self) {
+        let head = self.l1.head().header.number;
+        let deepest = head - self.l1.finalized().number;
+        if deepest == 0 {
+            return;
+        }
+        let depth = self.random.between(1, deepest);
+        let depth = if self.random.percent(70) {
+            depth.min(3)
+        } else {
+            depth
+        };
+        let times: Vec<u64> = (head + 1 - depth..=head)
+            .map(|number| self.l1.at(number).expect("below the head").header.timestamp)
+            .collect();
+        self.l1.cut(depth, self.chaos.lost_tx, &mut self.random);
+        for time in times {
+            if !self.random.percent(15) {
+                self.l1.mine(time, &mut self.random);
+                self.figures.l1_blocks += 1;
+            }
+        }
+        if self.random.percent(70) {
+            self.l1.mine(self.now(), &mut self.random);
+            self.figures.l1_blocks += 1;
+        }
+        self.figures.reorgs += 1;
+        self.note(|| format!("L1 reorganises {depth} blocks"));
+    }
+
+    fn config_update(&mut self) -> ConfigUpdate {
+        let random = &mut self.random;
+        match random.between(0, 6) {
+            0 => ConfigUpdate::Batcher(Address::repeat_byte(0xb0 | random.bits() as u8 & 0xf)),
+            1 => ConfigUpdate::GasLimit(random.between(20_000_000, 60_000_000)),
+            2 => ConfigUpdate::Eip1559 {
+                denominator: random.between(1, 500) as u32,
+                elasticity: random.between(1, 10) as u32,
+            },
+            3 => ConfigUpdate::OperatorFee {
+                scalar: random.bits() as u32,
+                constant: random.bits(),
+            },
+            4 => ConfigUpdate::MinBaseFee(random.between(0, 1000)),
+            5 => ConfigUpdate::DaFootprintGasScalar(random.between(0, 1000) as u16),
+            _ => ConfigUpdate::UnsafeBlockSigner(Address::repeat_byte(9)),
+        }
+    }
+
+    fn post_garbage(&mut self) {
+        let head = self.l1.head().hash;
+        let safe = self
+            .oracle
+            .after(&self.l1, &mut self.store, head)
+            .safe_head();
+        let node = &self.nodes[SEQUENCER];
+        let forged = forge(&self.cfg, node, &self.store, &safe, &mut self.random);
+        let tx = garbage(&mut self.l1, &self.posted, forged, &mut self.random);
+        self.note(|| format!("garbage of {} bytes from {}", tx.data.len(), tx.from));
+        self.l1.send(Action::Inbox(tx), 0);
+    }
+
+    fn poll_batcher(&mut self) {
+        let Some(batcher) = &mut self.batcher else {
+            return;
+        };
+        let (mut notes, node) = (vec![], &self.nodes[SEQUENCER]);
+        let posted = batcher.poll(
+            &mut self.l1,
+            node,
+            &self.store,
+            &mut self.random,
+            &mut notes,
+        );
+        for note in notes {
+            self.note(|| note);
+        }
+        self.posted.extend(posted);
+        let excess = self.posted.len().saturating_sub(POSTED_MAX);
+        self.posted.drain(..excess);
+    }
+}
+
+fn genesis_block(cfg: &RollupConfig) -> L2Block {
+    let header = alloy_consensus::Header {
+        timestamp: cfg.genesis.l2_time,
+        gas_limit: cfg.genesis.system_config.gas_limit,
+        state_root: B256::repeat_byte(0x22),
+        ..Default::default()
+    };
+    L2Block {
+        hash: header.hash_slow(),
+        header,
+        transactions: vec![],
+    }
+}
