@@ -81,7 +81,7 @@ impl Kind {
                 ))
             }),
             Self::StateTest => {
-                state_test::run(path, "tate").map(|counts| match counts.failed.first() {
+                state_test::run(path, "").map(|counts| match counts.failed.first() {
                     None => Verdict::Passed(format!("{} transactions", counts.passed)),
                     Some(first) => Verdict::Failed(format!(
                         "{} of {} transactions: {first}",

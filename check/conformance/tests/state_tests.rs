@@ -7,9 +7,10 @@ fn run(archive: &str, filter: &str, at_least: usize) {
     let Some(base) = fixtures() else { return };
     let counts = state_test::run(&base.join(archive), filter).expect("archive");
     println!(
-        "{archive} {filter}: {} passed, {} failed",
+        "{archive} {filter}: {} passed, {} failed, {} files excluded",
         counts.passed,
-        counts.failed.len()
+        counts.failed.len(),
+        counts.excluded
     );
     let some: Vec<_> = counts.failed.iter().take(20).collect();
     assert!(
@@ -30,6 +31,7 @@ fn osaka() {
     run("ethereum/eest-osaka.tar.zst", "state_tests/", 500);
 }
 
+/// One folder of many; `OPAL_STATE_TESTS=GeneralStateTests/` runs them all, in about two minutes.
 #[test]
 fn ethereum_tests() {
     let filter = std::env::var("OPAL_STATE_TESTS");
