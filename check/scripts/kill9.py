@@ -1,8 +1,9 @@
 """Kills a devnet with SIGKILL at random moments and checks that nothing safe is ever lost.
 
 Called by kill9.sh. Phases:
-1. KILLS times: start the devnet on one data directory, watch it for a random while, kill it. Every
-   safe block seen on the verifier is remembered by height and hash.
+1. KILLS times: start the devnet on one data directory, watch it for a random while, kill it; every
+   third time while it starts, else while it works. Every safe block seen on the verifier is
+   remembered by height and hash.
 2. Start it once more; the safe head must pass the highest one seen by GROWTH blocks. Both nodes must
    have every remembered hash, and equal hashes at every height up to the safe head.
 3. Stop it with SIGINT, which must end it with success; then `--until-safe` must succeed, too.
@@ -21,6 +22,7 @@ import urllib.request
 GROWTH = 10  # blocks the safe head must advance after the last crash
 PATIENCE = 120  # seconds for the chain to go on after the last crash
 START_PATIENCE = 60  # seconds for a start to write devnet.json
+LONGEST_START = 2.0  # seconds within which a kill counts as one during the start
 LOOK_INTERVAL = 0.1  # seconds between looks at the heads
 
 
@@ -114,14 +116,17 @@ def main():
 def run(options, dice, devnets):
     seen = {}
     for kill in range(1, options.kills + 1):
-        # Short lives die while they start, long ones while they work.
-        life = dice.uniform(0.05, 1.5 if kill % 3 == 0 else options.longest)
+        starting = kill % 3 == 0
+        life = dice.uniform(0.05, LONGEST_START if starting else options.longest)
         devnet = Devnet(options)
         devnets.append(devnet)
+        if not starting:
+            wait_for_start(devnet)
         watch(devnet, life, seen)
         devnet.kill()
+        when = "into its start" if starting else "at work"
         highest = max(seen, default=0)
-        print(f"kill {kill:2} after {life:.2f} s, safe head seen so far: {highest}", flush=True)
+        print(f"kill {kill:2}: {life:.2f} s {when}; highest safe head seen: {highest}", flush=True)
 
     highest = max(seen, default=0)
     devnet = Devnet(options)
@@ -144,6 +149,17 @@ def run(options, dice, devnets):
     print(f"ok: {options.kills} kills, {len(seen)} safe blocks kept, chain at {goal}")
 
 
+def wait_for_start(devnet):
+    """Waits for devnet.json, which is written when all services run."""
+    end = time.monotonic() + START_PATIENCE
+    while devnet.endpoints() is None:
+        if devnet.ended():
+            raise Failure(f"the devnet ended by itself with {devnet.process.returncode}")
+        if time.monotonic() > end:
+            raise Failure(f"no devnet.json after {START_PATIENCE} s")
+        time.sleep(LOOK_INTERVAL)
+
+
 def watch(devnet, life, seen):
     """Notes safe heads for `life` seconds."""
     end = time.monotonic() + life
@@ -164,6 +180,7 @@ def note(head, seen):
 
 def wait_for_safe(devnet, goal, seen):
     """Waits for the verifier's safe head to reach `goal`; its height."""
+    wait_for_start(devnet)
     start = time.monotonic()
     while True:
         waited = time.monotonic() - start
@@ -173,8 +190,6 @@ def wait_for_safe(devnet, goal, seen):
             return head[0]
         if devnet.ended():
             raise Failure(f"the devnet ended by itself with {devnet.process.returncode}")
-        if devnet.endpoints() is None and waited > START_PATIENCE:
-            raise Failure(f"no devnet.json after {START_PATIENCE} s")
         if waited > PATIENCE:
             raise Failure(f"the safe head is {head} after {PATIENCE} s, not {goal}")
         time.sleep(LOOK_INTERVAL)

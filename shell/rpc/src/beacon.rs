@@ -107,7 +107,16 @@ impl BeaconClient {
             .iter()
             .map(|hash| ("versioned_hashes", hash.to_string()))
             .collect();
-        let first = self.get::<Vec<Bytes>>(node, &path, &query).await;
+        let mut first = self.get::<Vec<Bytes>>(node, &path, &query).await;
+        // Some servers heed only one of several hashes: then all of the slot is asked for.
+        if let Ok(some) = &first
+            && some.len() < hashes.len()
+            && hashes.len() > 1
+            && let Ok(all) = self.get::<Vec<Bytes>>(node, &path, &[]).await
+            && all.len() > some.len()
+        {
+            first = Ok(all);
+        }
         match first {
             Ok(blobs) if !blobs.is_empty() => {
                 return blobs

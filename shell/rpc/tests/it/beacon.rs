@@ -4,7 +4,7 @@ use crate::{
 };
 use alloy_eips::eip4844::kzg_to_versioned_hash;
 use alloy_primitives::{B256, hex};
-use opal_rpc::{BeaconClient, RpcError};
+use opal_rpc::{BeaconClient, EthOptions, RpcError};
 use serde_json::{Value, json};
 
 const BLOB_BYTES: usize = 131_072;
@@ -13,14 +13,19 @@ fn blob_hex(byte: u8) -> String {
     hex::encode_prefixed(vec![byte; BLOB_BYTES])
 }
 
+fn large() -> EthOptions {
+    EthOptions {
+        response_bytes_max: 8 << 20,
+        ..quick()
+    }
+}
+
 async fn beacon(answer: impl Fn(&str) -> Reply + Send + Sync + 'static) -> (BeaconClient, Server) {
     let server = Server::start(move |ask| answer(&ask.path)).await;
-    let mut options = quick();
-    options.response_bytes_max = 8 << 20;
     // A base path and a key in the query belong to the endpoint.
     let url = format!("{}/base/?key=1", server.url);
     (
-        BeaconClient::with_options(&url, &[], options).unwrap(),
+        BeaconClient::with_options(&url, &[], large()).unwrap(),
         server,
     )
 }
@@ -84,6 +89,22 @@ async fn blobs_are_asked_for_by_hash() {
         hashes[0], hashes[1]
     );
     assert_eq!(ask.query, expected);
+}
+
+#[tokio::test]
+async fn servers_that_heed_one_hash_only_are_asked_for_the_slot() {
+    let server = Server::start(|ask| {
+        let all = [blob_hex(1), blob_hex(2), blob_hex(3)];
+        let count = if ask.query.is_empty() { 3 } else { 1 };
+        Reply::Json(json!({"data": all[..count]}))
+    })
+    .await;
+    let client = BeaconClient::with_options(&server.url, &[], large()).unwrap();
+    let hashes = [B256::repeat_byte(1), B256::repeat_byte(2)];
+    assert_eq!(client.blobs(0, 9, &hashes).await.unwrap().len(), 3);
+    assert_eq!(server.asked().len(), 2);
+    assert_eq!(client.blobs(0, 9, &hashes[..1]).await.unwrap().len(), 1);
+    assert_eq!(server.asked().len(), 3);
 }
 
 #[tokio::test]
