@@ -6,7 +6,7 @@ use crate::{
     chain::{ChainConfig, ChainKind, EthFork},
     error::InvalidBlock,
     evm::TxError,
-    execute::{Executed, transactions_root, withdrawals_root},
+    execute::{Executed, max_rlp_bytes, transactions_root, withdrawals_root},
     fees::estimated_da_bytes,
     header::{attribute, next_excess_blob_gas},
     receipt::{block_bloom, receipts_root},
@@ -18,7 +18,7 @@ use alloc::{
     vec::Vec,
 };
 use alloy_consensus::{Header, Transaction as _};
-use alloy_eips::eip4895::Withdrawal;
+use alloy_eips::{eip2718::Encodable2718, eip4895::Withdrawal};
 use alloy_primitives::{Address, B64, B256, Bytes};
 use core::fmt;
 use op_alloy_rpc_types_engine::OpPayloadAttributes;
@@ -133,6 +133,9 @@ pub struct BuiltBlock {
     pub executed: Executed,
 }
 
+/// Room for header and withdrawals in the RLP of an Ethereum block, bytes.
+const NON_TRANSACTION_RLP_BYTES: usize = 8 * 1024;
+
 /// A block in the making on some parent.
 ///
 /// It is a valid block after every step: what it holds can be closed at any time.
@@ -142,6 +145,8 @@ pub struct BlockBuilder<R: StateReader> {
     withdrawals: Option<Vec<Withdrawal>>,
     /// Estimated DA bytes of the pool transactions so far.
     da_bytes: u64,
+    /// Bytes of the RLP of all transactions so far.
+    rlp_bytes: usize,
 }
 
 impl<R: StateReader> fmt::Debug for BlockBuilder<R> {
@@ -171,12 +176,14 @@ impl<R: StateReader> BlockBuilder<R> {
             transactions: Vec::new(),
             withdrawals,
             da_bytes: 0,
+            rlp_bytes: 0,
         })
     }
 
     /// Appends a transaction that must be in the block. On error the block cannot be built.
     pub fn push_forced(&mut self, tx: VerifiedTx) -> Result<(), InvalidBlock> {
         self.run.apply_forced(&tx)?;
+        self.rlp_bytes = self.rlp_bytes.saturating_add(tx.tx.network_len());
         self.transactions.push(tx);
         Ok(())
     }
@@ -205,9 +212,16 @@ impl<R: StateReader> BlockBuilder<R> {
         if limits.block_gas.is_some_and(|limit| gas > limit) {
             return Err(Rejected::NoRoom("gas"));
         }
+        let rlp_bytes = self.rlp_bytes.saturating_add(tx.tx.network_len());
+        if max_rlp_bytes(&self.run.chain, self.run.env.timestamp)
+            .is_some_and(|limit| rlp_bytes > limit - NON_TRANSACTION_RLP_BYTES)
+        {
+            return Err(Rejected::NoRoom("bytes"));
+        }
         let room = self.run.room_for(tx)?;
         let outcome = self.run.apply(tx, room).map_err(Refusal::Tx)?;
         self.da_bytes = block_da_bytes;
+        self.rlp_bytes = rlp_bytes;
         self.transactions.push(tx.clone());
         let tip = tx.tx.effective_tip_per_gas(self.base_fee()).unwrap_or(0);
         Ok(Pushed {

@@ -5,7 +5,7 @@
 
 use crate::{
     chain::ChainConfig,
-    evm::{Machine, Outcome, TxError, block_env, database_error},
+    evm::{Checks, Machine, Outcome, TxError, block_env, database_error},
     state::{StateError, StateReader},
 };
 use alloc::{
@@ -188,9 +188,13 @@ impl<'a, R: StateReader> Calls<'a, R> {
             let mut scratch = revm::database::State::builder().build();
             apply_block_overrides(overrides.clone(), &mut scratch, &mut block);
         }
-        let mut machine = Machine::with_env(env.chain, time, block.clone(), &env.reader, |c| {
-            c.relax(free)
-        });
+        let mut machine = Machine::with_env(
+            env.chain,
+            time,
+            block.clone(),
+            &env.reader,
+            Checks::Call { free },
+        );
         if let Some(overrides) = overrides {
             apply_block_overrides(overrides, machine.state(), &mut block);
         }

@@ -141,17 +141,17 @@ impl<R: StateReader> Machine<R> {
             header.timestamp,
             block_env(chain, header),
             reader,
-            |_| (),
+            Checks::Block,
         )
     }
 
-    /// An EVM with a given environment; `tweak` relaxes the checks that calls do not need.
+    /// An EVM with a given environment, for blocks or for calls.
     pub(crate) fn with_env(
         chain: &ChainConfig,
         time: u64,
         block: BlockEnv,
         reader: R,
-        tweak: impl FnOnce(&mut dyn CallChecks),
+        checks: Checks,
     ) -> Self {
         let state = State::builder()
             .with_database(Db(reader))
@@ -161,7 +161,7 @@ impl<R: StateReader> Machine<R> {
             ChainKind::Optimism(rules) => {
                 let spec = op_spec(&rules.forks, time);
                 let mut cfg = CfgEnv::new_with_spec(spec).with_chain_id(chain.chain_id);
-                tweak(&mut cfg);
+                checks.apply(&mut cfg);
                 let mut evm =
                     OpEvmFactory::<OpTx>::default().create_evm(state, EvmEnv::new(cfg, block));
                 patches::limit_precompiles(spec, evm.precompiles_mut());
@@ -173,7 +173,7 @@ impl<R: StateReader> Machine<R> {
                 if let Some(params) = chain.blob_params(time) {
                     cfg.set_max_blobs_per_tx(params.max_blobs_per_tx);
                 }
-                tweak(&mut cfg);
+                checks.apply(&mut cfg);
                 Self::Eth(Box::new(
                     EthEvmFactory::default().create_evm(state, EvmEnv::new(cfg, block)),
                 ))
@@ -256,22 +256,30 @@ impl<R: StateReader> Machine<R> {
     }
 }
 
-/// The checks that calls switch off.
-pub(crate) trait CallChecks {
-    /// Accept any nonce, any sender and any gas limit; with `free`, charge no fees at all.
+/// How strictly transactions are checked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Checks {
+    /// As blocks demand.
+    Block,
+    /// As calls need it: any nonce, any sender, any gas limit; if `free`, no fees at all.
     #[cfg(feature = "rpc")]
-    fn relax(&mut self, free: bool);
+    Call { free: bool },
 }
 
-impl<S> CallChecks for CfgEnv<S> {
-    #[cfg(feature = "rpc")]
-    fn relax(&mut self, free: bool) {
-        self.disable_nonce_check = true;
-        self.disable_eip3607 = true;
-        self.disable_block_gas_limit = true;
-        self.disable_base_fee = free;
-        self.disable_fee_charge = free;
-        self.tx_gas_limit_cap = Some(u64::MAX);
+impl Checks {
+    const fn apply<S>(self, cfg: &mut CfgEnv<S>) {
+        match self {
+            Self::Block => {}
+            #[cfg(feature = "rpc")]
+            Self::Call { free } => {
+                cfg.disable_nonce_check = true;
+                cfg.disable_eip3607 = true;
+                cfg.disable_block_gas_limit = true;
+                cfg.disable_base_fee = free;
+                cfg.disable_fee_charge = free;
+                cfg.tx_gas_limit_cap = Some(u64::MAX);
+            }
+        }
     }
 }
 

@@ -103,15 +103,21 @@ fn validate_body(
         }
         _ => {}
     }
-    // Of Osaka's rules this one does not hold on L2, whose blocks are bounded by what batches hold.
-    if !chain.is_optimism() && fork >= EthFork::Osaka {
+    if let Some(limit) = max_rlp_bytes(chain, header.timestamp) {
         let bytes = block_rlp_bytes(header, txs, withdrawals);
-        if bytes > MAX_BLOCK_RLP_BYTES {
-            let problem = format!("its RLP has {bytes} bytes, the limit is {MAX_BLOCK_RLP_BYTES}");
+        if bytes > limit {
+            let problem = format!("its RLP has {bytes} bytes, the limit is {limit}");
             return Err(InvalidBlock::Body(problem));
         }
     }
     Ok(())
+}
+
+/// Most bytes of the RLP of a block at `time`. Of Osaka's rules this one does not hold on L2, whose
+/// blocks are bounded by what batches hold.
+pub(crate) fn max_rlp_bytes(chain: &ChainConfig, time: u64) -> Option<usize> {
+    let limited = !chain.is_optimism() && chain.eth_fork(time) >= EthFork::Osaka;
+    limited.then_some(MAX_BLOCK_RLP_BYTES)
 }
 
 /// Bytes of the RLP of the whole block.

@@ -197,9 +197,22 @@ fn blocks_above_eight_mebibytes_are_refused() {
     let txs: Vec<_> = (0..24)
         .map(|nonce| user_tx(nonce, TxKind::Call(BOB), 1 << 24, data.clone()))
         .collect();
+    // The builder stops in time, unless it is forced.
     let mut builder = world.builder();
-    for tx in &txs {
-        builder.try_push(tx, &PushLimits::default()).unwrap();
+    let limits = PushLimits::default();
+    let pushed = txs
+        .iter()
+        .map_while(|tx| builder.try_push(tx, &limits).ok())
+        .count();
+    assert_eq!(pushed, 23);
+    let refused = builder.try_push(&txs[23], &limits);
+    assert_eq!(refused, Err(Rejected::NoRoom("bytes")));
+    let block = world.close(builder);
+    assert!(world.execute(&block).is_ok());
+
+    let mut builder = world.builder();
+    for tx in txs {
+        builder.push_forced(tx).unwrap();
     }
     let block = world.close(builder);
     let error = world.execute(&block).unwrap_err();
