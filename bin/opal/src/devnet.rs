@@ -13,7 +13,12 @@ use std::{
 #[derive(Args)]
 pub(crate) struct DevnetArgs {
     /// Where the chains, keys and devnet.json live; a second start resumes from it.
-    #[arg(long, env = "OPAL_DATADIR", default_value = "opal-devnet", value_name = "DIR")]
+    #[arg(
+        long,
+        env = "OPAL_DATADIR",
+        default_value = "opal-devnet",
+        value_name = "DIR"
+    )]
     datadir: PathBuf,
 
     /// Keep the chains in memory; devnet.json still goes to --datadir.
@@ -123,7 +128,9 @@ enum Da {
 pub(crate) fn run(args: DevnetArgs) -> eyre::Result<()> {
     let config = args.config();
     let terminal = logging::init(&args.logging, &args.datadir)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
     let outcome = runtime.block_on(opal_devnet::run(config, terminal));
     runtime.shutdown_timeout(Duration::from_secs(5));
     Ok(outcome?)

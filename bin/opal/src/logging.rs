@@ -14,7 +14,12 @@ const LOG_FILE: &str = "opal.log";
 pub(crate) struct LoggingArgs {
     /// What is logged: a level (`error`, `warn`, `info`, `debug`, `trace`) or a filter such as
     /// `info,opal_derivation=debug`.
-    #[arg(long = "log.level", env = "OPAL_LOG", default_value = "info", value_name = "FILTER")]
+    #[arg(
+        long = "log.level",
+        env = "OPAL_LOG",
+        default_value = "info",
+        value_name = "FILTER"
+    )]
     level: String,
     /// Log to standard error even when a live display could be shown; turns the display off.
     #[arg(long = "log.stderr")]

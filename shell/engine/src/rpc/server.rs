@@ -10,10 +10,15 @@ use crate::{
 };
 use jsonrpsee::{
     Methods, RpcModule,
-    server::{BatchRequestConfig, Server, ServerConfig, ServerHandle},
+    server::{BatchRequestConfig, IdProvider, Server, ServerConfig, ServerHandle},
+    types::SubscriptionId,
 };
 use opal_rpc::JwtSecret;
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
 /// Bytes of one request on the authenticated server: a payload of the largest block.
 const AUTH_REQUEST_BYTES_MAX: u32 = 128 << 20;
@@ -88,6 +93,19 @@ fn config(eth: &Eth) -> jsonrpsee::server::ServerConfigBuilder {
         .max_request_body_size(eth.limits.request_bytes_max)
         .max_response_body_size(eth.limits.response_bytes_max)
         .set_batch_request_config(BatchRequestConfig::Limit(eth.limits.batch_max))
+        .set_id_provider(HexIds::default())
+}
+
+/// Names subscriptions as Ethereum's clients expect it: by hex strings. Some ignore any other kind.
+#[derive(Debug, Default)]
+struct HexIds(AtomicU64);
+
+impl IdProvider for HexIds {
+    fn next_id(&self) -> SubscriptionId<'static> {
+        // A number per server is unique enough: an id only counts on its own connection.
+        let number = self.0.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        SubscriptionId::Str(format!("{number:#x}").into())
+    }
 }
 
 fn public_methods(eth: Eth) -> Result<Methods, jsonrpsee::core::RegisterMethodError> {
@@ -112,4 +130,17 @@ fn register(module: &mut Module) -> Registered {
     transactions::register(module)?;
     subscriptions::register(module)?;
     debug::register(module)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn subscriptions_have_hex_names() {
+        let ids = HexIds::default();
+        let (first, second) = (ids.next_id(), ids.next_id());
+        assert_eq!(first, SubscriptionId::Str("0x1".into()));
+        assert_ne!(first, second);
+    }
 }
