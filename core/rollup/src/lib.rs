@@ -40,5 +40,7 @@ pub use origin::{
     OriginChoice, is_empty_activation, is_lagging, is_past_drift, is_window_expired, select_origin,
 };
 pub use rollup::{Rollup, RollupOptions};
-pub use sequencer::{SEAL_MARGIN_MS, START_HOLD_MS, SequencerOptions, Wait};
+pub use sequencer::{
+    NEXT_ORIGIN_PATIENCE_MS, SEAL_MARGIN_MS, START_HOLD_MS, SequencerOptions, Wait,
+};
 pub use sync_start::{Found, Query, SyncError, SyncPoint, SyncStart, SyncStep};

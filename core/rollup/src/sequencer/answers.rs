@@ -41,19 +41,8 @@ impl Sequencer {
                     Err(failure) => self.trouble("getL1Block", failure, now_ms, out),
                 }
             }
-            (State::GettingNext(parent, t), Answer::L1Block(result)) if *t == ticket => {
-                let (parent, current) = (*parent, self.current.clone());
-                let config = self.parent_config;
-                match (result, current, config) {
-                    (Ok(next), Some(current), Some((_, config))) => {
-                        self.plan(parent, &config, &current, next, now_ms, out)
-                    }
-                    (Err(failure), ..) => self.trouble("getL1Block", failure, now_ms, out),
-                    _ => {
-                        self.state = State::Idle;
-                        None
-                    }
-                }
+            (_, Answer::L1Block(result)) if self.asking.is_some_and(|(t, _)| t == ticket) => {
+                self.answer_next(result, now_ms, out)
             }
             (State::Sealing(plan, id, t), Answer::Payload(result)) if *t == ticket => {
                 let (plan, id) = (*plan, *id);

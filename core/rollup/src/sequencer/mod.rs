@@ -35,6 +35,10 @@ pub const SEAL_MARGIN_MS: u64 = 50;
 /// Milliseconds that a sequencer waits after its start for derivation to catch up with L1.
 pub const START_HOLD_MS: u64 = 10_000;
 
+/// A block waits for this many milliseconds to learn of the next L1 origin; then it stays on the old
+/// one. A slow L1 must not slow L2 down.
+pub const NEXT_ORIGIN_PATIENCE_MS: u64 = 200;
+
 /// How a sequencer behaves where the protocol leaves it free.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SequencerOptions {
@@ -99,7 +103,8 @@ enum State {
     Idle,
     GettingParent(L2Ref, Ticket),
     GettingCurrent(L2Ref, Ticket),
-    GettingNext(L2Ref, Ticket),
+    /// Waiting for the next origin, until this time.
+    GettingNext(L2Ref, u64),
     Starting(Plan),
     Building(Plan, PayloadId),
     Sealing(Plan, PayloadId, Ticket),
@@ -138,6 +143,10 @@ pub(crate) struct Sequencer {
     parent_config: Option<(B256, SystemConfig)>,
     /// The origin looked at last.
     current: Option<Arc<L1Block>>,
+    /// The L1 block after it, once it was fetched.
+    next: Option<Arc<L1Block>>,
+    /// The L1 block at this height has been asked for.
+    asking: Option<(Ticket, u64)>,
     /// The next block takes no transactions from the pool.
     is_next_empty: bool,
     waiting: Option<Wait>,
@@ -173,6 +182,8 @@ impl Sequencer {
             l1_head: None,
             parent_config: None,
             current: None,
+            next: None,
+            asking: None,
             is_next_empty: false,
             waiting: None,
             is_stopping: false,
@@ -184,7 +195,11 @@ impl Sequencer {
         self.is_active
     }
 
-    pub(crate) const fn l1_head(&mut self, head: L1Ref) {
+    pub(crate) fn l1_head(&mut self, head: L1Ref) {
+        // Unless the new head continues the old one, what was fetched may be orphaned.
+        if self.l1_head.is_none_or(|old| head.parent_hash != old.hash) {
+            self.next = None;
+        }
         self.l1_head = Some(head);
     }
 
@@ -231,6 +246,8 @@ impl Sequencer {
         self.state = State::Idle;
         self.parent_config = None;
         self.current = None;
+        self.next = None;
+        self.asking = None;
         self.backoff.succeed();
         self.finish_stopping(head, out);
     }
@@ -250,13 +267,13 @@ impl Sequencer {
 
     /// Whether this ticket is that of our own question.
     pub(crate) fn expects(&self, ticket: Ticket) -> bool {
-        match self.state {
-            State::GettingParent(_, t)
-            | State::GettingCurrent(_, t)
-            | State::GettingNext(_, t)
-            | State::Sealing(_, _, t) => t == ticket,
+        let asked = match self.state {
+            State::GettingParent(_, t) | State::GettingCurrent(_, t) | State::Sealing(_, _, t) => {
+                t == ticket
+            }
             _ => false,
-        }
+        };
+        asked || self.asking.is_some_and(|(t, _)| t == ticket)
     }
 
     /// When [`poll`](Self::poll) has something to do that no event announces.
@@ -283,6 +300,7 @@ impl Sequencer {
                         .map_or(seal, |pause| pause.max(seal)),
                 )
             }
+            State::GettingNext(_, until_ms) => Some(*until_ms),
             _ => None,
         }
     }
@@ -292,6 +310,9 @@ impl Sequencer {
         self.abandon_if_moved(view.heads, out);
         match self.state {
             State::Idle => self.begin(view, out),
+            State::GettingNext(parent, until_ms) if view.now_ms >= until_ms => {
+                self.plan_without_next(parent, view.now_ms, out)
+            }
             State::Building(plan, id)
                 if view.now_ms >= seal_at_ms(&plan) && self.backoff.is_open(view.now_ms) =>
             {
@@ -311,9 +332,8 @@ impl Sequencer {
 
     fn abandon_if_moved(&mut self, heads: &Heads, out: &mut Outbox) {
         let (parent, started) = match &self.state {
-            State::GettingParent(p, _) | State::GettingCurrent(p, _) | State::GettingNext(p, _) => {
-                (*p, false)
-            }
+            State::GettingParent(p, _) | State::GettingCurrent(p, _) => (*p, false),
+            State::GettingNext(p, _) => (*p, false),
             State::Building(plan, _) | State::Sealing(plan, ..) => (plan.parent, true),
             // The dialogue tells what becomes of these.
             State::Idle | State::Starting(_) | State::Inserting(_) => return,

@@ -1,6 +1,6 @@
 //! From the head to the block to be: its parent's configuration, its origin, its attributes.
 
-use super::{Plan, Request, Sequencer, State, Wait};
+use super::{NEXT_ORIGIN_PATIENCE_MS, Plan, Request, Sequencer, State, Wait};
 use crate::{
     answer::Failure,
     event::{Command, L1Query, L2Query, Lane, Note, ResetCause},
@@ -67,13 +67,84 @@ impl Sequencer {
     ) -> Option<Request> {
         let number = parent.l1_origin.number.saturating_add(1);
         let confirmed = number.saturating_add(self.options.l1_confs);
-        if self.l1_head.is_some_and(|head| confirmed <= head.number) {
-            let (ticket, query) = (out.ticket(), L1Query::Number(number));
-            self.state = State::GettingNext(parent, ticket);
-            out.push(Command::GetL1Block { ticket, query });
+        if self.l1_head.is_none_or(|head| confirmed > head.number) {
+            return self.plan(parent, &config, current, None, now_ms, out);
+        }
+        self.next = self
+            .next
+            .take()
+            .filter(|b| b.header.parent_hash == current.hash);
+        if let Some(next) = self.next.clone() {
+            return self.plan(parent, &config, current, Some(next), now_ms, out);
+        }
+        if self.asking.is_some_and(|(_, asked)| asked == number) {
+            // The answer is late: this block does not wait for it again.
+            self.state = State::GettingNext(parent, now_ms);
+            return self.plan_without_next(parent, now_ms, out);
+        }
+        let (ticket, query) = (out.ticket(), L1Query::Number(number));
+        self.asking = Some((ticket, number));
+        self.state = State::GettingNext(parent, now_ms.saturating_add(NEXT_ORIGIN_PATIENCE_MS));
+        out.push(Command::GetL1Block { ticket, query });
+        None
+    }
+
+    /// The next origin does not come in time: stay on the current one, if the drift allows it.
+    pub(super) fn plan_without_next(
+        &mut self,
+        parent: L2Ref,
+        now_ms: u64,
+        out: &mut Outbox,
+    ) -> Option<Request> {
+        let (Some(current), Some((_, config))) = (self.current.clone(), self.parent_config) else {
+            self.state = State::Idle;
+            return None;
+        };
+        let time = parent.time.saturating_add(self.cfg.block_time);
+        if origin::is_past_drift(&self.cfg, &current.as_ref().as_ref(), time) {
+            // Only the answer can help.
+            self.state = State::GettingNext(parent, u64::MAX);
             return None;
         }
-        self.plan(parent, &config, current, None, now_ms, out)
+        self.plan(parent, &config, &current, None, now_ms, out)
+    }
+
+    /// The answer about the next origin, in time or late.
+    pub(super) fn answer_next(
+        &mut self,
+        result: Result<Option<Arc<L1Block>>, Failure>,
+        now_ms: u64,
+        out: &mut Outbox,
+    ) -> Option<Request> {
+        self.asking = None;
+        let waiting = match self.state {
+            State::GettingNext(parent, _) => Some(parent),
+            _ => None,
+        };
+        match (result, waiting, self.current.clone(), self.parent_config) {
+            (Ok(next), Some(parent), Some(current), Some((_, config))) => {
+                self.next.clone_from(&next);
+                self.plan(parent, &config, &current, next, now_ms, out)
+            }
+            (Ok(next), ..) => {
+                self.next = next;
+                None
+            }
+            (Err(failure), Some(parent), ..) => {
+                let former = self.backoff;
+                self.trouble("getL1Block", failure, now_ms, out);
+                self.state = State::GettingNext(parent, now_ms);
+                let request = self.plan_without_next(parent, now_ms, out);
+                if request.is_some() {
+                    // The block goes on without; there is nothing to pause for.
+                    self.backoff = former;
+                } else {
+                    self.state = State::Idle;
+                }
+                request
+            }
+            (Err(_), None, ..) => None,
+        }
     }
 
     /// All is known: choose the origin and let the engine start.

@@ -282,6 +282,29 @@ fn failing_calls_are_repeated() {
     }
 }
 
+/// A slow L1 costs a block a few hundred milliseconds at most, and the origins follow all the same.
+#[test]
+fn a_slow_l1_does_not_slow_l2_down() {
+    for latency in [150, 1_500, 5_000] {
+        let mut world = sequencer(1);
+        run_both(&mut world, 8);
+        world.l1_latency_ms = latency;
+        run_both(&mut world, 92);
+        let blocks = built(&world);
+        assert_eq!(
+            blocks.len(),
+            50,
+            "a block every two seconds at {latency} ms"
+        );
+        let origin = blocks.last().unwrap().l1_origin.number;
+        assert!(
+            origin + 1 >= world.l1.head().number,
+            "{latency} ms: origin {origin}"
+        );
+        assert_eq!(world.seen.resets, [ResetCause::Start]);
+    }
+}
+
 #[test]
 fn an_l1_that_does_not_answer_is_asked_again() {
     let mut world = sequencer(1);

@@ -387,6 +387,8 @@ pub(super) struct World {
     pub(super) rollup: Rollup,
     pub(super) now_ms: u64,
     pub(super) latency_ms: u64,
+    /// How much longer L1 takes to hand out a block.
+    pub(super) l1_latency_ms: u64,
     pub(super) seen: Seen,
     /// Answers on their way: time, order, place in `answers`.
     flying: BinaryHeap<Reverse<(u64, u64)>>,
@@ -427,6 +429,7 @@ impl World {
             rollup: Rollup::new(options),
             now_ms: GENESIS_TIME * 1000,
             latency_ms: 1,
+            l1_latency_ms: 0,
             seen: Seen::default(),
             flying: BinaryHeap::new(),
             answers: BTreeMap::new(),
@@ -502,8 +505,13 @@ impl World {
 
     fn send(&mut self, ticket: Ticket, answer: Answer) {
         self.sent += 1;
-        self.flying
-            .push(Reverse((self.now_ms + self.latency_ms, self.sent)));
+        let l1_latency = if matches!(answer, Answer::L1Block(_)) {
+            self.l1_latency_ms
+        } else {
+            0
+        };
+        let at = self.now_ms + self.latency_ms + l1_latency;
+        self.flying.push(Reverse((at, self.sent)));
         self.answers.insert(self.sent, (ticket, answer));
     }
 
