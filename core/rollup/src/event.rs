@@ -10,7 +10,7 @@ use alloc::{boxed::Box, string::String};
 use alloy_primitives::B256;
 use alloy_rpc_types_engine::{ForkchoiceState, PayloadId};
 use op_alloy_rpc_types_engine::{OpExecutionPayloadEnvelope, OpPayloadAttributes};
-use opal_derivation::{CriticalReason, DerivedAttributes, ResetReason};
+use opal_derivation::{DerivedAttributes, ResetReason};
 use opal_protocol::{L1Ref, L2Id, L2Ref};
 
 /// What happened outside.
@@ -314,6 +314,4 @@ pub enum Note {
         /// Milliseconds until the next attempt.
         retry_in_ms: u64,
     },
-    /// Derivation is stuck for good: a person must look at it.
-    Halted(CriticalReason),
 }

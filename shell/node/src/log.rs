@@ -103,7 +103,6 @@ impl Journal {
                 %name,
                 "{call} failed ({lane:?} lane), next attempt in {retry_in_ms} ms: {failure}"
             ),
-            Note::Halted(reason) => tracing::error!(%name, "derivation halted: {reason}"),
         }
     }
 
