@@ -23,6 +23,9 @@ const JOBS_MAX: usize = 16;
 const JOB_LIFETIME: Duration = Duration::from_secs(12);
 /// How often a job looks whether the pool changed.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
+/// Least time between two builds of a job; a build that takes longer is followed by a pause as
+/// long, so that building leaves half a core to others.
+const REBUILD_PAUSE: Duration = Duration::from_millis(100);
 /// How long a fetched job may go on with its first build from the pool.
 const FIRST_BUILD_GRACE: Duration = Duration::from_millis(500);
 
@@ -76,6 +79,14 @@ impl Job {
             .is_some_and(|d| Instant::now() >= d)
     }
 
+    /// Waits, but not longer than the job is wanted.
+    fn pause(&self, time: Duration) {
+        let mut progress = self.progress.lock();
+        if progress.deadline.is_none() {
+            let _ = self.changed.wait_for(&mut progress, time);
+        }
+    }
+
     fn offer(&self, built: Built) {
         let mut progress = self.progress.lock();
         let better = built.fees > progress.fees
@@ -94,13 +105,13 @@ impl Job {
         while !self.is_over() && started.elapsed() < JOB_LIFETIME {
             let version = pool.version();
             if seen == Some(version) {
-                let mut progress = self.progress.lock();
-                let _ = self.changed.wait_for(&mut progress, POLL_INTERVAL);
+                self.pause(POLL_INTERVAL);
                 continue;
             }
             seen = Some(version);
             let stop = || self.is_over();
             let source = FromPool { pool, stop: &stop };
+            let building = Instant::now();
             match build(chain, request, Some(source)) {
                 Ok(built) => self.offer(built),
                 Err(error) => {
@@ -110,6 +121,7 @@ impl Job {
                     return;
                 }
             }
+            self.pause(building.elapsed().max(REBUILD_PAUSE));
         }
         debug!(id = %self.id, "payload job ended");
     }

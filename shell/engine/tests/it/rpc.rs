@@ -422,3 +422,56 @@ async fn browsers_are_let_in_only_when_allowed() {
         assert_eq!(origin.is_some(), allow);
     }
 }
+
+/// Emits one log without data, with topic 0x2a.
+const LOGGER: [u8; 8] = hex!("602a60006000a100");
+
+#[tokio::test(flavor = "multi_thread")]
+async fn logs_are_found_by_place_address_and_topic() {
+    let logger = Address::repeat_byte(0x10);
+    let mut config = EngineConfig {
+        flush_interval: Duration::ZERO,
+        ..world::config(Fork::Karst)
+    };
+    let account = alloy_genesis::GenesisAccount::default().with_code(Some(LOGGER.into()));
+    config.genesis.alloc.insert(logger, account);
+    let mut driver = Driver::start(config, Fork::Karst).await;
+    let url = driver.engine.rpc_url();
+    let filter = ask(&url, "eth_newFilter", json!([{ "address": logger }])).await;
+    for nonce in 0..3 {
+        let tx = world::call(&user(0), nonce, logger);
+        driver.send(tx).await;
+        driver.build().await;
+        driver.build().await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let topic = B256::with_last_byte(0x2a);
+    let logs = async |query: Value| {
+        let found = ask(&url, "eth_getLogs", json!([query])).await;
+        found.as_array().unwrap().clone()
+    };
+    let all = logs(json!({ "fromBlock": "earliest", "toBlock": "latest" })).await;
+    assert_eq!(all.len(), 3);
+    assert_eq!(all[1]["blockNumber"], "0x3");
+    assert_eq!(all[1]["logIndex"], "0x0");
+    assert_eq!(all[1]["transactionIndex"], "0x1");
+    assert_eq!(all[1]["topics"], json!([topic]));
+    let some = json!({ "fromBlock": "0x2", "toBlock": "0x4", "topics": [[topic, B256::ZERO]] });
+    assert_eq!(logs(some).await, all[1..2]);
+    let by_hash = json!({ "blockHash": all[2]["blockHash"], "address": [logger] });
+    assert_eq!(logs(by_hash).await, all[2..]);
+    let other = json!({ "fromBlock": "0x0", "address": Address::ZERO });
+    assert!(logs(other).await.is_empty());
+    let other = json!({ "fromBlock": "0x0", "topics": [B256::ZERO] });
+    assert!(logs(other).await.is_empty());
+    let reversed = json!([{ "fromBlock": "0x4", "toBlock": "0x1" }]);
+    assert_eq!(
+        call(&url, "eth_getLogs", reversed).await["error"]["code"],
+        -32602
+    );
+    let changes = ask(&url, "eth_getFilterChanges", json!([filter])).await;
+    assert_eq!(changes, json!(all));
+    let receipt = json!([all[0]["transactionHash"]]);
+    let receipt = ask(&url, "eth_getTransactionReceipt", receipt).await;
+    assert_eq!(receipt["logs"][0], all[0]);
+}

@@ -90,6 +90,21 @@ pub(crate) fn transfer_on(
     Transaction::Eip1559(tx.into_signed(signature)).encode()
 }
 
+/// A call without data.
+pub(crate) fn call(from: &PrivateKeySigner, nonce: u64, to: Address) -> Bytes {
+    let tx = TxEip1559 {
+        chain_id: CHAIN_ID,
+        nonce,
+        gas_limit: 100_000,
+        max_fee_per_gas: 20_000_000_000,
+        max_priority_fee_per_gas: 1,
+        to: TxKind::Call(to),
+        ..TxEip1559::default()
+    };
+    let signature = from.sign_hash_sync(&tx.signature_hash()).unwrap();
+    Transaction::Eip1559(tx.into_signed(signature)).encode()
+}
+
 /// The deposit that opens every block.
 pub(crate) fn l1_info(number: u64) -> Bytes {
     let deposit = TxDeposit {
