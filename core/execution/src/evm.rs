@@ -269,7 +269,8 @@ pub(crate) enum Checks {
 impl Checks {
     const fn apply<S>(self, cfg: &mut CfgEnv<S>) {
         match self {
-            Self::Block => {}
+            // The defaults are those of blocks.
+            Self::Block => cfg.tx_gas_limit_cap = None,
             #[cfg(feature = "rpc")]
             Self::Call { free } => {
                 cfg.disable_nonce_check = true;
