@@ -139,3 +139,47 @@ async fn a_broken_engine_secret_is_named() {
     let words = refusal(&DevnetConfig::ephemeral(folder.path().to_owned())).await;
     assert!(words.contains("jwt.hex") || words.contains("32"), "{words}");
 }
+
+/// The L1 of one devnet carries another: contracts are deployed by transactions, and the chain id
+/// is checked when it resumes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_devnet_runs_on_an_l1_that_is_not_its_own() {
+    let below = Ring::start(|_| {}).await;
+    // Both batchers have the same key, so one of them must be silent.
+    let _: serde_json::Value = below
+        .batcher
+        .request_once("admin_stopBatcher", ())
+        .await
+        .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let config = DevnetConfig {
+        external_l1: Some(ExternalL1 {
+            rpc: below.about.l1.rpc.clone(),
+            beacon: below.about.l1.beacon.clone(),
+            trust_rpc: false,
+        }),
+        ..on_disk(folder.path())
+    };
+    let ring = Ring::resume(config.clone()).await;
+    let somebody = ring.wallet(1).address();
+    ring.wallet(0)
+        .send(&ring.sequencer, somebody, ether(1), Bytes::new())
+        .await;
+    ring.assert_in_step(3).await;
+    ring.stop().await;
+
+    // An L1 of another chain id: the rollup itself serves as one.
+    let mut elsewhere = config.clone();
+    elsewhere.external_l1.as_mut().unwrap().rpc = below.about.l2.sequencer.rpc.clone();
+    let words = refusal(&elsewhere).await;
+    assert!(words.contains("901") && words.contains("900"), "{words}");
+
+    // And a data directory that belongs to an external L1 does not start the built-in one.
+    let words = refusal(&on_disk(folder.path())).await;
+    assert!(words.contains("--l1.rpc"), "{words}");
+
+    let ring = Ring::resume(config).await;
+    ring.assert_in_step(2).await;
+    ring.stop().await;
+    below.stop().await;
+}
