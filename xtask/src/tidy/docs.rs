@@ -2,7 +2,7 @@
 
 use super::House;
 use eyre::{Result, WrapErr};
-use std::fs;
+use std::{collections::BTreeSet, fs, path::Path};
 
 /// Crates the map misses, and paths in the map that do not exist.
 pub(super) fn check(house: &House) -> Result<Vec<String>> {
@@ -21,7 +21,59 @@ pub(super) fn check(house: &House) -> Result<Vec<String>> {
             ));
         }
     }
+    let tests = tests_of(house)?;
+    for name in named_tests(&map) {
+        if !tests.contains(name) {
+            faults.push(format!(
+                "ARCHITECTURE.md names the test `{name}`, which does not exist"
+            ));
+        }
+    }
     Ok(faults)
+}
+
+/// Tests that the table of invariants names: words of several parts in back-quotes.
+fn named_tests(map: &str) -> impl Iterator<Item = &str> {
+    let invariants = map
+        .split("\n## ")
+        .find(|section| section.starts_with("Invariants"));
+    let quoted = invariants.unwrap_or("").split('`').skip(1).step_by(2);
+    quoted.filter(|text| {
+        text.contains('_') && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    })
+}
+
+/// Names of all functions marked as tests.
+fn tests_of(house: &House) -> Result<BTreeSet<String>> {
+    let mut names = BTreeSet::new();
+    for room in &house.crates {
+        visit(&house.root.join(&room.folder), &mut |text| {
+            let mut marked = false;
+            for line in text.lines().map(str::trim) {
+                if line.starts_with("#[test]") || line.starts_with("#[tokio::test") {
+                    marked = true;
+                } else if let Some(at) = line.find("fn ").filter(|_| marked) {
+                    let name = line[at + 3..].split(['(', '<']).next().unwrap_or("");
+                    names.insert(name.to_owned());
+                    marked = false;
+                }
+            }
+        })?;
+    }
+    Ok(names)
+}
+
+/// Calls `f` with the text of every Rust file below `folder`.
+fn visit(folder: &Path, f: &mut impl FnMut(&str)) -> Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            visit(&path, f)?;
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            f(&fs::read_to_string(&path)?);
+        }
+    }
+    Ok(())
 }
 
 /// What stands between back-quotes and looks like a path of this workspace.
@@ -42,11 +94,17 @@ fn named_places(map: &str) -> impl Iterator<Item = &str> {
 
 #[cfg(test)]
 mod tests {
-    use super::named_places;
+    use super::{named_places, named_tests};
 
     #[test]
     fn places_are_found_between_back_quotes() {
         let map = "The `core/protocol` room, not core/trie, nor `core/*`, nor `cargo test`.";
         assert_eq!(named_places(map).collect::<Vec<_>>(), ["core/protocol"]);
+    }
+
+    #[test]
+    fn tests_are_named_in_the_invariants_only() {
+        let map = "`not_here`\n## Invariants\n| it holds | `it_holds`, `cargo xtask` |\n## Other\n`nor_here`";
+        assert_eq!(named_tests(map).collect::<Vec<_>>(), ["it_holds"]);
     }
 }
