@@ -179,9 +179,9 @@ pub(crate) fn check_healed(world: &mut World) -> Result<(), Violation> {
                 format!("node {index} is down or looks for its heads"),
             );
         };
-        // The newest L1 block may be on its way to the node.
+        // The newest L1 blocks may be on their way to the node, or being derived.
         let current = world.nodes[index].current_l1();
-        if !snapshot.contains(&heads.safe) || current.number + 1 < head.header.number {
+        if !snapshot.contains(&heads.safe) || current.number + 3 < head.header.number {
             let what = format!(
                 "node {index} has read L1 up to {current} and is safe at {}",
                 heads.safe

@@ -7,6 +7,11 @@
 //! derivation from genesis along the L1 it reads; when the faults have healed, both nodes must be
 //! on that chain, and the sequencer's blocks must become safe again.
 //!
+//! A node that crashes keeps two things on its disk: its engine's chain, less the newest blocks,
+//! and the memory of which safe head was derived from which L1 block. Without the latter
+//! ([`Options::forgetful`]) it may judge batches a second time that were dropped for coming too
+//! early, and leave the chain; `docs/decisions/derivation-start.md` tells how.
+//!
 //! The same seed and the same commit give the same run, to the byte.
 
 pub mod batcher;
@@ -22,11 +27,11 @@ pub mod world;
 
 pub use checker::Violation;
 pub use node::Sabotage;
-pub use world::{Figures, World};
+pub use world::{Figures, Options, World};
 
 /// Runs one seed.
 pub fn run(seed: u64) -> Result<Figures, Violation> {
-    World::new(seed, false).run()
+    World::new(seed, Options::default()).run()
 }
 
 /// The command that repeats a seed.

@@ -1,7 +1,7 @@
 //! Runs seeds until one fails.
 
 use clap::Parser;
-use opal_simulator::{Figures, Violation, World, command_of};
+use opal_simulator::{Figures, Options, Violation, World, command_of};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     process::ExitCode,
@@ -21,13 +21,20 @@ struct Args {
     /// Print what happens, with virtual time in seconds.
     #[arg(long)]
     log: bool,
+    /// Nodes forget in a crash what their safe heads were derived from; some seeds must fail then.
+    #[arg(long)]
+    forgetful: bool,
 }
 
 fn main() -> ExitCode {
     let args = Args::parse();
+    let options = Options {
+        keep_log: args.log,
+        forgetful: args.forgetful,
+    };
     let (begin, mut sum, mut failed) = (Instant::now(), Figures::default(), 0u64);
     for seed in (0..args.seeds).map(|offset| args.start.wrapping_add(offset)) {
-        match run(seed, args.log) {
+        match run(seed, options) {
             Ok(figures) => add(&mut sum, &figures),
             Err(problem) => {
                 failed += 1;
@@ -60,13 +67,11 @@ fn main() -> ExitCode {
 }
 
 /// Runs a seed. A panic of the code under test is a failure like any other.
-fn run(seed: u64, log: bool) -> Result<Figures, String> {
-    let mut world = World::new(seed, log);
+fn run(seed: u64, options: Options) -> Result<Figures, String> {
+    let mut world = World::new(seed, options);
     let result = catch_unwind(AssertUnwindSafe(|| world.run()));
-    if log {
-        for line in world.log() {
-            println!("{line}");
-        }
+    for line in world.log() {
+        println!("{line}");
     }
     match result {
         Ok(outcome) => outcome.map_err(|violation: Violation| violation.to_string()),

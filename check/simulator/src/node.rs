@@ -15,7 +15,7 @@ use opal_derivation::{Derivation, DerivedAttributes, L1Request, L2BlockInput, St
 use opal_protocol::{L1Block, L1ChainConfig, L1Ref, L2Ref, RollupConfig, Upgrades};
 use opal_rollup::{
     Answer, Command, Event, Failure, Found, Heads, L1Query, L2Block, L2Query, Note, Query,
-    ResetCause, Rollup, RollupOptions, SequencerOptions, SyncStart, SyncStep,
+    ResetCause, Rollup, RollupOptions, SafeAt, SequencerOptions, SyncPoint, SyncStart, SyncStep,
 };
 use std::{collections::VecDeque, sync::Arc};
 
@@ -61,8 +61,8 @@ pub enum Sabotage {
     DropDeposit,
     /// Changes of the system configuration go unread.
     DropConfigUpdate,
-    /// Reorganisations of L1 go unnoticed.
-    IgnoreReorg,
+    /// A safe head is kept as long as its L1 origin is canonical, wherever its batch was.
+    TrustOrigin,
 }
 
 /// What a node can reach while it performs a job.
@@ -116,6 +116,10 @@ pub struct Node {
     sequencer: Option<SequencerOptions>,
     /// Survives a crash, at least in part.
     pub engine: Engine,
+    /// Which safe head was derived from which L1 block, oldest first. Survives a crash, unless the
+    /// node is forgetful.
+    memory: Vec<SafeAt>,
+    is_forgetful: bool,
     rollup: Option<Rollup>,
     derivation: Option<Derivation>,
     inputs: VecDeque<Input>,
@@ -147,9 +151,12 @@ impl Node {
         upgrades: Arc<Upgrades>,
         sequencer: Option<SequencerOptions>,
         genesis: B256,
+        is_forgetful: bool,
     ) -> Self {
         Self {
             engine: Engine::new(cfg.clone(), genesis),
+            memory: vec![],
+            is_forgetful,
             cfg,
             l1_chain,
             upgrades,
@@ -198,6 +205,9 @@ impl Node {
         self.jobs.clear();
         self.built.clear();
         self.engine.crash(lost);
+        if self.is_forgetful {
+            self.memory.clear();
+        }
     }
 
     /// Whether it runs.
@@ -289,7 +299,11 @@ impl Node {
         let Some(rollup) = &mut self.rollup else {
             return;
         };
-        for command in rollup.handle(event, out.now_ms) {
+        let commands = rollup.handle(event, out.now_ms);
+        if let Some(newest) = rollup.history().next().copied() {
+            remember(&mut self.memory, newest);
+        }
+        for command in commands {
             match command {
                 Command::Confirm(block) => self.push(Input::Confirm(block)),
                 Command::Reject => self.push(Input::Reject),
@@ -436,9 +450,6 @@ impl Node {
                 to,
             }),
             Step::Reset(reason) => {
-                if self.sabotage == Some(Sabotage::IgnoreReorg) {
-                    return;
-                }
                 self.feed(Event::Reset(ResetCause::Derivation(reason)), out);
             }
             Step::Critical(reason) => self.broken = Some(format!("derivation: {reason}")),
@@ -572,11 +583,14 @@ impl Node {
         let again = Job::Search {
             generation: self.generation,
         };
-        let Some(rollup) = &self.rollup else { return };
         if out.random.percent(out.failed_call) {
             return self.jobs.push(again);
         }
-        let mut search = SyncStart::new(self.cfg.clone(), rollup.history());
+        // An entry helps only if the engine still has its block.
+        let engine = &self.engine;
+        self.memory
+            .retain(|e| engine.at(e.l2.number) == Some(e.l2.hash));
+        let mut search = SyncStart::new(self.cfg.clone(), self.memory.iter().rev());
         let point = loop {
             match search.step() {
                 SyncStep::Ask(query) => search.answer(self.found(query, out)),
@@ -588,9 +602,14 @@ impl Node {
                 }
             }
         };
+        let mut point = point;
+        self.keep_safe_head(&mut point, out);
         self.searched_at = Some(out.l1.head().hash);
         self.current_l1 = point.start.l1_base;
         let (heads, proven) = (Box::new(point.heads), point.proven);
+        let proven_number = proven.map(|l1| l1.number);
+        self.memory
+            .retain(|e| Some(e.derived_from.number) <= proven_number);
         if out.keep_notes {
             let (safe, base) = (heads.safe, point.start.l1_base);
             self.notes
@@ -598,6 +617,25 @@ impl Node {
         }
         self.push(Input::Reset(Box::new(point.start)));
         self.feed(Event::Restarted { heads, proven }, out);
+    }
+
+    /// Breaks the rule of the search for heads, if this node is meant to.
+    fn keep_safe_head(&self, point: &mut SyncPoint, out: &Outside<'_>) {
+        let block = &out.store[&self.engine.safe()];
+        let (Ok(safe), Ok(config)) = (block.l2_ref(&self.cfg), block.system_config(&self.cfg))
+        else {
+            return;
+        };
+        let trusts = self.sabotage == Some(Sabotage::TrustOrigin);
+        if !trusts || !out.l1.is_canonical(safe.l1_origin) {
+            return;
+        }
+        (point.heads.safe, point.heads.pending_safe) = (safe, safe);
+        if point.heads.unsafe_head.number < safe.number {
+            point.heads.unsafe_head = safe;
+        }
+        (point.start.safe_head, point.start.system_config) = (safe, config);
+        point.start.derived_from = None;
     }
 
     fn found(&self, query: Query, out: &Outside<'_>) -> Found {
@@ -613,4 +651,15 @@ impl Node {
         };
         Found::L2(self.l2_block(hash, out.store))
     }
+}
+
+/// Adds the newest entry of a node's history; what it contradicts is void.
+fn remember(memory: &mut Vec<SafeAt>, newest: SafeAt) {
+    if memory.last() == Some(&newest) {
+        return;
+    }
+    memory.retain(|e| {
+        e.derived_from.number < newest.derived_from.number && e.l2.number < newest.l2.number
+    });
+    memory.push(newest);
 }

@@ -79,7 +79,7 @@ impl Plan {
     /// The plan of a seed.
     pub fn draw(random: &mut Random) -> Self {
         let block_time = *random.pick(&[1, 2, 2]);
-        let l1_block_time = *random.pick(&[4, 6, 6, 12]);
+        let l1_block_time = *random.pick(&[4, 6, 6, 10]);
         let seq_window_size = random.between(12, 30);
         let (forks, upgrades) = draw_forks(random, l1_block_time);
         let cfg = RollupConfig {
@@ -125,9 +125,9 @@ impl Plan {
             finality_depth,
             sequencer_confirmations: random.between(0, 3),
             gossip: random.percent(60),
-            latency_max_ms: random.between(5, 150),
+            latency_max_ms: random.between(5, 60),
             safety_slots: random.between(25, 60),
-            liveness_slots: seq_window_size + 2 * finality_depth + 20,
+            liveness_slots: seq_window_size + finality_depth + 15,
             chaos: draw_chaos(random),
         }
     }

@@ -53,6 +53,15 @@ enum Event {
     StartBatcher,
 }
 
+/// What a run is asked for besides its seed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Keep a log of what happens.
+    pub keep_log: bool,
+    /// A node that crashes forgets which L1 block its safe head was derived from.
+    pub forgetful: bool,
+}
+
 /// What a run came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Figures {
@@ -99,7 +108,7 @@ pub struct World {
 
 impl World {
     /// The world of a seed, before anything happened.
-    pub fn new(seed: u64, keep_log: bool) -> Self {
+    pub fn new(seed: u64, options: Options) -> Self {
         let mut random = Random::new(seed);
         let mut plan = Plan::draw(&mut random);
         let l1 = L1::new(GENESIS_TIME, BATCHER, plan.finality_depth);
@@ -113,9 +122,17 @@ impl World {
             l1_confs: plan.sequencer_confirmations,
             max_safe_lag: 0,
         };
-        let node = |options| {
+        let node = |sequencer| {
             let (cfg, upgrades) = (cfg.clone(), plan.upgrades.clone());
-            Node::new(cfg, l1_chain.clone(), upgrades, options, genesis.hash)
+            let (genesis, forgetful) = (genesis.hash, options.forgetful);
+            Node::new(
+                cfg,
+                l1_chain.clone(),
+                upgrades,
+                sequencer,
+                genesis,
+                forgetful,
+            )
         };
         let nodes = vec![node(Some(sequencer)), node(None)];
         let oracle = Oracle::new(cfg.clone(), l1_chain, plan.upgrades.clone());
@@ -137,7 +154,7 @@ impl World {
             now_ms: GENESIS_TIME * 1000,
             slot: 0,
             posted: vec![],
-            log: keep_log.then(Vec::new),
+            log: options.keep_log.then(Vec::new),
         };
         let slot_ms = world.plan.l1_block_time * 1000;
         world.schedule(0, Event::Start(SEQUENCER));

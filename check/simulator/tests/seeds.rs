@@ -1,6 +1,8 @@
 //! Seeds hold, repeat exactly, and a broken rule is noticed.
 
-use opal_simulator::{Figures, Sabotage, Violation, World, command_of, run, world::VERIFIER};
+use opal_simulator::{
+    Figures, Options, Sabotage, Violation, World, command_of, run, world::VERIFIER,
+};
 
 /// Seeds per test run.
 const SEEDS: u64 = 1000;
@@ -30,7 +32,13 @@ fn a_thousand_seeds_hold() {
 fn a_seed_repeats_exactly() {
     for seed in 0..5 {
         let logged = || {
-            let mut world = World::new(seed, true);
+            let mut world = World::new(
+                seed,
+                Options {
+                    keep_log: true,
+                    ..Options::default()
+                },
+            );
             let result = world.run();
             (result, world.log().to_vec())
         };
@@ -51,7 +59,7 @@ fn a_seed_repeats_exactly() {
 fn caught(sabotage: Sabotage, limit: u64) -> Vec<Violation> {
     (0..limit)
         .filter_map(|seed| {
-            let mut world = World::new(seed, false);
+            let mut world = World::new(seed, Options::default());
             world.sabotage(VERIFIER, sabotage);
             world.run().err()
         })
@@ -82,7 +90,7 @@ fn a_missed_config_update_is_caught() {
 }
 
 #[test]
-fn an_ignored_reorg_is_caught() {
-    let violations = caught(Sabotage::IgnoreReorg, 10);
+fn a_safe_head_without_its_batch_is_caught() {
+    let violations = caught(Sabotage::TrustOrigin, 60);
     assert!(violations.len() > 3, "{violations:?}");
 }
