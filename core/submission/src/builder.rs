@@ -18,6 +18,9 @@ use opal_protocol::{
 
 /// Compressions of one channel before it is closed as it is.
 const MAX_COMPRESSIONS: u32 = 8;
+/// Highest compression level for measuring. Brotli's levels above take some twenty times as long
+/// for one or two per cent: worth it once per channel, not every time its size is looked at.
+const MEASURE_LEVEL_MAX: u8 = 9;
 /// A channel this full, in per mille of the target, is full.
 const FULL_PER_MILLE: u64 = 930;
 /// Ratios are fixed-point numbers with this as 1.
@@ -145,7 +148,8 @@ impl OpenChannel {
         config: &SubmissionConfig,
     ) -> Measured {
         let raw = self.raw_bytes();
-        let data = self.compress(config);
+        let level = config.compression_level.min(MEASURE_LEVEL_MAX);
+        let data = self.compress(level);
         self.compressions += 1;
         let fits_before = self
             .measured
@@ -198,15 +202,36 @@ impl OpenChannel {
         shrunk
     }
 
-    /// The channel's data.
-    pub(crate) fn compress(&mut self, config: &SubmissionConfig) -> Vec<u8> {
+    /// The channel's data, compressed as well as the settings ask for; `measured` is what the last
+    /// measurement gave, if it is of the same blocks.
+    pub(crate) fn into_data(
+        mut self,
+        measured: Option<Vec<u8>>,
+        config: &SubmissionConfig,
+    ) -> Vec<u8> {
+        let level = config.compression_level;
+        match measured {
+            Some(data) if level <= MEASURE_LEVEL_MAX => data,
+            Some(data) => {
+                let better = self.compress(level);
+                if better.len() < data.len() {
+                    better
+                } else {
+                    data
+                }
+            }
+            None => self.compress(level),
+        }
+    }
+
+    fn compress(&mut self, level: u8) -> Vec<u8> {
         let kept = self.stream.len();
         if let Some(span) = self.span.encode() {
             append_to_stream(&span, &mut self.stream);
         }
         let level = match self.form.compression {
-            Compression::Zlib => config.compression_level.min(9),
-            Compression::Brotli => config.compression_level,
+            Compression::Zlib => level.min(9),
+            Compression::Brotli => level,
         };
         let data = compress(&self.stream, self.form.compression, level);
         self.stream.truncate(kept);

@@ -63,7 +63,7 @@ impl Submission {
                 .is_active(Fork::Delta, self.rollup.genesis.l2_time);
         let is_fjord = self.rollup.is_active(Fork::Fjord, self.l1_time);
         Form {
-            batch: if is_delta {
+            batch: if is_delta && !self.is_window_closing(first) {
                 self.config.batch
             } else {
                 BatchForm::Singular
@@ -76,16 +76,32 @@ impl Submission {
         }
     }
 
+    /// Whether a channel that starts with `first` may land after its sequencing window.
+    ///
+    /// Then only single batches get through. A span that comes too late for its first block is
+    /// void as a whole, and once the window closes with every L1 block, the next span is too late
+    /// again: the safe head would stay a whole window behind for good. Of single batches, those
+    /// that derivation had to replace are skipped as past, and the first one behind them is in
+    /// time. spec: protocol/holocene/derivation.md#batch-queue
+    fn is_window_closing(&self, first: &L2Ref) -> bool {
+        self.window_deadline(first) <= self.l1_head
+    }
+
     /// The L1 block at which a channel that starts with `first` must be closed.
     fn close_at_l1(&self, first: &L2Ref) -> Option<u64> {
         let duration = self.config.max_channel_duration;
         let by_duration = (duration > 0).then(|| self.l1_head.saturating_add(duration));
-        let by_window = first
+        let by_window = self.window_deadline(first);
+        Some(by_duration.map_or(by_window, |at| at.min(by_window)))
+    }
+
+    /// The L1 block at which data that starts with `first` must be on its way.
+    fn window_deadline(&self, first: &L2Ref) -> u64 {
+        first
             .l1_origin
             .number
             .saturating_add(self.rollup.seq_window_size)
-            .saturating_sub(self.config.sub_safety_margin);
-        Some(by_duration.map_or(by_window, |at| at.min(by_window)))
+            .saturating_sub(self.config.sub_safety_margin)
     }
 
     /// Compresses the open channel and closes it if it is full. Blocks that do not fit any more
@@ -99,7 +115,7 @@ impl Submission {
             match measured.verdict {
                 Verdict::Room => return false,
                 Verdict::Full => {
-                    self.finish(measured.data, CloseReason::Full);
+                    self.finish(Some(measured.data), CloseReason::Full);
                     return true;
                 }
                 Verdict::TooMuch { keep } => {
@@ -115,22 +131,21 @@ impl Submission {
     }
 
     fn close(&mut self, reason: CloseReason) {
-        if let Some(open) = &mut self.open {
-            let data = open.compress(&self.config);
-            self.finish(data, reason);
-        }
+        self.finish(None, reason);
     }
 
-    /// Turns the open channel, compressed into `data`, into a closed one.
-    fn finish(&mut self, data: Vec<u8>, reason: CloseReason) {
-        let Some(open) = self.open.take() else { return };
-        let blocks = (open.first, open.last());
+    /// Turns the open channel into a closed one. `measured` is its data as last measured.
+    fn finish(&mut self, measured: Option<Vec<u8>>, reason: CloseReason) {
+        let Some(open) = self.open.take() else {
+            return;
+        };
+        let (blocks, raw_bytes) = ((open.first, open.last()), open.raw_bytes());
+        let data = open.into_data(measured, &self.config);
         let bytes = data.len();
         let id = self.fresh_channel_id();
         let channel = Channel::new(id, blocks, data, TxId(self.next_tx_id), &self.config);
         self.next_tx_id = self.next_tx_id.wrapping_add(channel.tx_count());
         self.channels.push_back(channel);
-        let raw_bytes = open.raw_bytes();
         self.note(Trace::ChannelClosed {
             id,
             blocks,

@@ -436,6 +436,28 @@ fn older_chains_get_what_they_can_read() {
 }
 
 #[test]
+fn blocks_whose_window_closes_travel_one_by_one() {
+    // The first block's origin is L1 block 0, the window 40 and the margin 10.
+    for (head, is_span) in [(29, true), (30, false), (200, false)] {
+        let rollup = Arc::new(RollupConfig {
+            seq_window_size: 40,
+            ..(*jovian()).clone()
+        });
+        let blocks = chain(3, &mut Random::new(1), 1, 10);
+        let mut submission = started(small_calldata(), &rollup);
+        submission.on_l1_head(head, 4 * head);
+        push_all(&mut submission, &blocks);
+        submission.flush();
+        let data = submission.next_tx().unwrap().frames[0].data.clone();
+        let rules = ChannelRules::at(&rollup, 4 * head);
+        let reader = BatchReader::open(&data, rules, SpanContext::from(&*rollup)).unwrap();
+        let batches: Vec<_> = reader.map(Result::unwrap).collect();
+        assert_eq!(matches!(batches[..], [Batch::Span(_)]), is_span, "{head}");
+        assert_eq!(batches.len(), if is_span { 1 } else { 3 }, "{head}");
+    }
+}
+
+#[test]
 fn blocks_must_be_consecutive() {
     let mut random = Random::new(9);
     let blocks = chain(3, &mut random, 1, 10);

@@ -318,7 +318,9 @@ impl TxQueue {
             | Refusal::WrongSidecar(_)
             | Refusal::Temporary(_) => entry.stage = Stage::Due { at_ms: retry_ms },
         }
-        if !matches!(self.blocked, Some(Blocked::FeeLimit(_))) {
+        let is_known = matches!(self.blocked, Some(Blocked::FeeLimit(_)));
+        // A raise that crosses the block with the version before is nothing to report.
+        if !is_known && refusal != Refusal::NonceTooLow {
             self.blocked = Some(Blocked::Refused(refusal));
         }
     }

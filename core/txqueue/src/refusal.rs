@@ -41,6 +41,7 @@ type Meaning = fn(String) -> Refusal;
 
 /// Phrases by meaning, in lower case; the first match counts.
 const PHRASES: &[(&str, Meaning)] = &[
+    ("unknown transaction", Refusal::Rejected),
     ("already known", |_| Refusal::AlreadyKnown),
     ("already imported", |_| Refusal::AlreadyKnown),
     ("known transaction", |_| Refusal::AlreadyKnown),

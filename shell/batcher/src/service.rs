@@ -2,14 +2,14 @@
 
 use crate::{
     admin,
-    config::{BatcherConfig, BatcherError},
+    config::{BatcherConfig, BatcherError, DataAvailability},
     worker::{Command, Worker},
 };
 use alloy_primitives::{B256, keccak256};
 use jsonrpsee::server::ServerHandle;
 use opal_rpc::{EthClient, RollupClient};
 use opal_submission::Submission;
-use opal_txmgr::{SentTx, TxManager, TxManagerConfig};
+use opal_txmgr::{SentTx, TxManager, TxManagerConfig, prepare_blob_proofs};
 use std::{net::SocketAddr, sync::Arc, time::SystemTime};
 use tokio::{
     sync::{Mutex, mpsc, watch},
@@ -86,6 +86,9 @@ pub async fn start(
     rollup: RollupClient,
 ) -> Result<BatcherHandle, BatcherError> {
     config.submission().validate()?;
+    if config.data_availability == DataAvailability::Blobs {
+        prepare_blob_proofs();
+    }
     let chain = Arc::new(rollup.rollup_config().await?);
     l2.expect_chain_id(chain.l2_chain_id).await?;
     let tx_config = TxManagerConfig {

@@ -294,7 +294,7 @@ async fn start_batcher(
     l1: &L1,
     sequencer: &Side,
 ) -> Result<BatcherHandle, DevnetError> {
-    let mut batcher = BatcherConfig::new(genesis::roles().batcher);
+    let mut batcher = BatcherConfig::devnet(genesis::roles().batcher);
     batcher.data_availability = match config.da {
         DataAvailability::Blobs => opal_batcher::DataAvailability::Blobs,
         DataAvailability::Calldata => opal_batcher::DataAvailability::Calldata,

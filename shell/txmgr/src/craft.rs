@@ -31,6 +31,12 @@ pub fn intrinsic_gas(data: &[u8]) -> u64 {
     TRANSFER_GAS.saturating_add(tokens.saturating_mul(10))
 }
 
+/// Loads the tables that proofs of blobs need, on a thread of its own, so that the first blob
+/// transaction does not wait for them.
+pub fn prepare_blob_proofs() {
+    tokio::task::spawn_blocking(|| c_kzg::ethereum_kzg_settings(KZG_PRECOMPUTE));
+}
+
 /// A candidate, ready to be signed under any nonce and fees.
 #[derive(Clone, Debug)]
 pub(crate) struct Prepared {

@@ -14,7 +14,7 @@ mod observe;
 mod worker;
 
 pub use config::{SidecarVersion, TxManagerConfig};
-pub use craft::intrinsic_gas;
+pub use craft::{intrinsic_gas, prepare_blob_proofs};
 pub use manager::{
     PendingTx, SendError, SentTx, StartError, TxCandidate, TxManager, TxManagerStatus,
 };

@@ -35,8 +35,8 @@ pub(crate) async fn view(
     ];
     let mut answers = l1.batch(&calls).await?.into_iter();
     let mut next = || answers.next().unwrap_or_else(|| Err(no_head(l1)));
-    let nonce_latest: U64 = l1.parse(count, &*next()?)?;
-    let nonce_pending: U64 = l1.parse(count, &*next()?)?;
+    let nonce_latest: U64 = l1.parse(count, &next()?)?;
+    let nonce_pending: U64 = l1.parse(count, &next()?)?;
     // Not every node has these two methods; the queue's minimum serves as well.
     let tip = next()
         .and_then(|a| l1.parse::<U128>("eth_maxPriorityFeePerGas", &a))
@@ -71,7 +71,7 @@ pub(crate) async fn receipts(l1: &EthClient, hashes: &[B256]) -> Result<Vec<Rece
         .collect::<Result<Vec<_>, _>>()?;
     let mut found = Vec::new();
     for answer in l1.batch(&calls).await? {
-        let receipt: Option<RpcReceipt> = l1.parse(method, &*answer?)?;
+        let receipt: Option<RpcReceipt> = l1.parse(method, &answer?)?;
         if let Some(receipt) = receipt
             && let (Some(number), Some(block_hash)) = (receipt.block_number, receipt.block_hash)
         {

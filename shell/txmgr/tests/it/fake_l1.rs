@@ -66,7 +66,7 @@ pub(crate) struct FakeL1 {
     _server: ServerHandle,
 }
 
-type Answer = Result<Value, String>;
+pub(crate) type Answer = Result<Value, String>;
 
 impl FakeL1 {
     pub(crate) async fn start() -> Self {
@@ -99,9 +99,10 @@ impl FakeL1 {
     }
 }
 
-type Method = (&'static str, fn(&mut State, &[Value]) -> Answer);
+/// Name and body of an RPC method.
+pub(crate) type Method<S> = (&'static str, fn(&mut S, &[Value]) -> Answer);
 
-const METHODS: [Method; 8] = [
+const METHODS: [Method<State>; 8] = [
     ("eth_chainId", |_, _| Ok(json!(U64::from(CHAIN_ID)))),
     ("eth_getBlockByNumber", |state, _| {
         Ok(state.head().to_json())
@@ -136,13 +137,10 @@ fn parse<T: serde::de::DeserializeOwned>(value: &Value) -> Result<T, String> {
 }
 
 /// Serves `methods` over a state.
-pub(crate) async fn serve<S: Send + 'static>(
+pub(crate) async fn serve<S: Down + Send + 'static>(
     state: Arc<Mutex<S>>,
-    methods: &[(&'static str, fn(&mut S, &[Value]) -> Answer)],
-) -> (String, ServerHandle)
-where
-    S: Down,
-{
+    methods: &[Method<S>],
+) -> (String, ServerHandle) {
     let server = Server::builder()
         .set_config(
             jsonrpsee::server::ServerConfig::builder()
