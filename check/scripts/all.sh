@@ -3,5 +3,6 @@
 set -euo pipefail
 here=$(dirname "$0")
 
-"$here/anvil.sh"
+"$here/reorg.sh"
 "$here/kill9.sh"
+"$here/anvil.sh"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Crashes: a devnet on disk is killed with SIGKILL at random moments, and goes on every time.
 #
-#   check/scripts/kill9.sh            KILLS=20 SEED=(random) LONGEST=6 (seconds between kills)
+#   check/scripts/kill9.sh            KILLS=20 LONGEST=6 (seconds between kills) SEED=(random)
 #
 # The seed printed first repeats the pauses, not what the machine does meanwhile.
 # shellcheck source=check/scripts/lib.sh

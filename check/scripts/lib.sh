@@ -8,6 +8,8 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
+# The checks in Python leave nothing behind in the source tree.
+export PYTHONDONTWRITEBYTECODE=1
 OPAL=${OPAL:-target/release/opal}
 if [[ -z ${SKIP_BUILD:-} ]]; then
   cargo build --release --locked --quiet -p opal
