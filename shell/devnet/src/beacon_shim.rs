@@ -9,7 +9,7 @@
 //! L1 has one already, that is its own. Nothing served here is trusted by its readers: they check
 //! blobs against the hashes that L1 commits to.
 
-use crate::dev_l1::beacon::{Answer, Refusal, bad_request, parameters, prove};
+use crate::dev_l1::beacon::{Answer, Refusal, bad_request, parameters, prove, versioned_hash};
 use alloy_eips::{BlockNumberOrTag, eip4844::Blob};
 use alloy_primitives::{B256, hex};
 use axum::{
@@ -124,10 +124,13 @@ async fn blobs(
 ) -> Answer {
     let wanted = hashes(query.as_deref())?;
     let (_, blobs) = shim.blobs_at(&id, &wanted).await?;
-    let data: Vec<_> = blobs
-        .iter()
-        .map(|blob| hex::encode_prefixed(&blob[..]))
-        .collect();
+    let mut data = Vec::new();
+    for blob in &blobs {
+        // Not every upstream filters.
+        if wanted.is_empty() || wanted.contains(&versioned_hash(blob)?) {
+            data.push(hex::encode_prefixed(&blob[..]));
+        }
+    }
     Ok(Json(
         json!({ "execution_optimistic": false, "finalized": false, "data": data }),
     ))

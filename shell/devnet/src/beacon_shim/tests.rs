@@ -94,6 +94,16 @@ async fn slots_are_seconds_since_block_0() {
 }
 
 #[tokio::test]
+async fn blobs_are_filtered_by_hash() {
+    let (eth, beacon) = chain().await;
+    let url = start(&eth, &beacon).await.unwrap();
+    let client = BeaconClient::new(&url, &[]).unwrap();
+    let hash = versioned_hash(&blob(3)).unwrap_or_else(|refusal| panic!("{}", refusal.1));
+    assert_eq!(client.blobs(0, 4, &[hash]).await.unwrap(), [blob(3)]);
+    assert!(client.blobs(0, 30, &[hash]).await.unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn sidecars_carry_commitments() {
     let (eth, beacon) = chain().await;
     let (eth, beacon) = (

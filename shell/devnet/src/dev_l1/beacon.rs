@@ -218,7 +218,7 @@ pub(crate) fn parameters<'a>(
         .map(str::to_owned)
 }
 
-fn versioned_hash(blob: &Blob) -> Result<B256, Refusal> {
+pub(crate) fn versioned_hash(blob: &Blob) -> Result<B256, Refusal> {
     let blob = c_kzg::Blob::from_bytes(blob.as_slice()).map_err(internal)?;
     let settings = c_kzg::ethereum_kzg_settings(KZG_PRECOMPUTE);
     let commitment = settings.blob_to_kzg_commitment(&blob).map_err(internal)?;
