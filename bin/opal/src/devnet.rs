@@ -87,34 +87,68 @@ pub(crate) struct DevnetArgs {
 #[command(next_help_heading = "Ports (0 picks a free one)")]
 struct PortArgs {
     /// JSON-RPC of the L1.
-    #[arg(id = "port.l1-rpc", long = "port.l1-rpc", default_value_t = 8545)]
+    #[arg(
+        id = "port.l1-rpc",
+        long = "port.l1-rpc",
+        value_name = "PORT",
+        default_value_t = 8545
+    )]
     l1_rpc: u16,
     /// Beacon API of the L1.
-    #[arg(id = "port.l1-beacon", long = "port.l1-beacon", default_value_t = 5052)]
+    #[arg(
+        id = "port.l1-beacon",
+        long = "port.l1-beacon",
+        value_name = "PORT",
+        default_value_t = 5052
+    )]
     l1_beacon: u16,
     /// Control methods of the L1.
-    #[arg(long = "port.l1-control", default_value_t = 8549)]
+    #[arg(long = "port.l1-control", value_name = "PORT", default_value_t = 8549)]
     l1_control: u16,
     /// JSON-RPC of the sequencer, for wallets.
-    #[arg(long = "port.sequencer-rpc", default_value_t = 9545)]
+    #[arg(
+        long = "port.sequencer-rpc",
+        value_name = "PORT",
+        default_value_t = 9545
+    )]
     sequencer_rpc: u16,
     /// Engine API of the sequencer.
-    #[arg(long = "port.sequencer-engine", default_value_t = 9551)]
+    #[arg(
+        long = "port.sequencer-engine",
+        value_name = "PORT",
+        default_value_t = 9551
+    )]
     sequencer_engine: u16,
     /// Rollup node RPC of the sequencer.
-    #[arg(long = "port.sequencer-node", default_value_t = 9547)]
+    #[arg(
+        long = "port.sequencer-node",
+        value_name = "PORT",
+        default_value_t = 9547
+    )]
     sequencer_node: u16,
     /// JSON-RPC of the verifier.
-    #[arg(long = "port.verifier-rpc", default_value_t = 9645)]
+    #[arg(
+        long = "port.verifier-rpc",
+        value_name = "PORT",
+        default_value_t = 9645
+    )]
     verifier_rpc: u16,
     /// Engine API of the verifier.
-    #[arg(long = "port.verifier-engine", default_value_t = 9651)]
+    #[arg(
+        long = "port.verifier-engine",
+        value_name = "PORT",
+        default_value_t = 9651
+    )]
     verifier_engine: u16,
     /// Rollup node RPC of the verifier.
-    #[arg(long = "port.verifier-node", default_value_t = 9647)]
+    #[arg(
+        long = "port.verifier-node",
+        value_name = "PORT",
+        default_value_t = 9647
+    )]
     verifier_node: u16,
     /// Admin RPC of the batcher.
-    #[arg(long = "port.batcher", default_value_t = 9548)]
+    #[arg(long = "port.batcher", value_name = "PORT", default_value_t = 9548)]
     batcher: u16,
 }
 
@@ -133,7 +167,8 @@ pub(crate) fn run(args: DevnetArgs) -> eyre::Result<()> {
         .build()?;
     let outcome = runtime.block_on(opal_devnet::run(config, terminal));
     runtime.shutdown_timeout(Duration::from_secs(5));
-    Ok(outcome?)
+    // Its words are complete; the chain of causes would only repeat them.
+    outcome.map_err(|error| eyre::eyre!("{error}"))
 }
 
 impl DevnetArgs {
