@@ -66,7 +66,7 @@ pub fn execute(
 
 /// Whether the engine accepts the block.
 pub fn is_valid(block: &L2Block) -> bool {
-    !block.transactions.iter().any(|tx| is_poison(tx))
+    !block.transactions.iter().any(is_poison)
 }
 
 fn is_poison(tx: &Bytes) -> bool {

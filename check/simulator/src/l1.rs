@@ -126,8 +126,8 @@ impl L1 {
     }
 
     /// A blob by its name.
-    pub fn blob(&self, hash: B256) -> Option<&Box<Blob>> {
-        self.blobs.get(&hash)
+    pub fn blob(&self, hash: B256) -> Option<Box<Blob>> {
+        self.blobs.get(&hash).cloned()
     }
 
     /// Keeps a blob and gives its name.

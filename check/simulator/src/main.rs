@@ -35,7 +35,7 @@ fn main() -> ExitCode {
     let (begin, mut sum, mut failed) = (Instant::now(), Figures::default(), 0u64);
     for seed in (0..args.seeds).map(|offset| args.start.wrapping_add(offset)) {
         match run(seed, options) {
-            Ok(figures) => add(&mut sum, &figures),
+            Ok(figures) => sum.add(&figures),
             Err(problem) => {
                 failed += 1;
                 println!(
@@ -77,14 +77,4 @@ fn run(seed: u64, options: Options) -> Result<Figures, String> {
         Ok(outcome) => outcome.map_err(|violation: Violation| violation.to_string()),
         Err(_) => Err("panic, see above".to_string()),
     }
-}
-
-fn add(sum: &mut Figures, one: &Figures) {
-    sum.events += one.events;
-    sum.l1_blocks += one.l1_blocks;
-    sum.reorgs += one.reorgs;
-    sum.crashes += one.crashes;
-    sum.safe_blocks += one.safe_blocks;
-    sum.full_blocks += one.full_blocks;
-    sum.checks += one.checks;
 }

@@ -131,7 +131,7 @@ impl Oracle {
                 }
                 Step::NeedL1(L1Request::Block { .. }) => break,
                 Step::NeedL1(L1Request::Blobs { block, hashes }) => {
-                    let blob = |hash| l1.blob(hash).expect("all blobs are kept").clone();
+                    let blob = |hash| l1.blob(hash).expect("all blobs are kept");
                     let blobs = hashes.into_iter().map(blob).collect();
                     derivation.push_blobs(block.hash, blobs).expect("asked for");
                 }

@@ -4,24 +4,39 @@ use opal_simulator::{
     Figures, Options, Sabotage, Violation, World, command_of, run, world::VERIFIER,
 };
 
+use std::thread::available_parallelism;
+
 /// Seeds per test run.
 const SEEDS: u64 = 1000;
 
-#[test]
-fn a_thousand_seeds_hold() {
+/// Runs every `step`-th seed from `first` on and adds up what happened.
+fn run_share(first: u64, step: usize) -> Figures {
     let mut sum = Figures::default();
-    for seed in 0..SEEDS {
+    for seed in (first..SEEDS).step_by(step) {
         match run(seed) {
-            Ok(figures) => {
-                sum.reorgs += figures.reorgs;
-                sum.crashes += figures.crashes;
-                sum.checks += figures.checks;
-                sum.safe_blocks += figures.safe_blocks;
-                sum.full_blocks += figures.full_blocks;
-            }
+            Ok(figures) => sum.add(&figures),
             Err(violation) => panic!("seed {seed}: {violation}\n{}", command_of(seed)),
         }
     }
+    sum
+}
+
+/// Each world has one thread; several worlds run side by side.
+#[test]
+fn a_thousand_seeds_hold() {
+    let threads = available_parallelism().map_or(1, |n| n.get()).min(8);
+    let mut sum = Figures::default();
+    std::thread::scope(|scope| {
+        let shares: Vec<_> = (0..threads as u64)
+            .map(|first| scope.spawn(move || run_share(first, threads)))
+            .collect();
+        for share in shares {
+            match share.join() {
+                Ok(figures) => sum.add(&figures),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+    });
     // The world is hostile enough to mean something, and not so hostile that nothing happens.
     assert!(sum.reorgs > SEEDS && sum.crashes > SEEDS, "{sum:?}");
     assert!(sum.checks > 100 * SEEDS, "{sum:?}");
