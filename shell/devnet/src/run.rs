@@ -145,7 +145,7 @@ impl<'a> Watch<'a> {
         self.view.l1_finalized = sequencer.finalized_l1.number;
         self.view.sequencer = heads(&sequencer);
         self.view.verifier = heads(&verifier);
-        self.view.backlog_blocks = batcher.backlog_blocks as u64;
+        self.view.backlog_blocks = batcher.backlog_blocks;
         self.view.backlog_bytes = batcher.backlog_bytes as u64;
         self.meter_blocks(sequencer.unsafe_l2.number).await;
         self.view.rates = self.meter.rates(Instant::now());
