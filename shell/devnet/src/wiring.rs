@@ -23,6 +23,8 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
 /// L1 blocks after which the batcher closes a channel that is not full.
 const CHANNEL_DURATION_BLOCKS: u64 = 1;
+/// Table size of the KZG library that all services share: the smallest, for memory counts here.
+const KZG_PRECOMPUTE: u64 = 0;
 /// Port fields of [`Side::start`]: JSON-RPC, Engine API, rollup node.
 type SidePorts = [u16; 3];
 
@@ -142,6 +144,8 @@ async fn start_dev_l1(config: &DevnetConfig, home: &Home) -> Result<L1, DevnetEr
 impl Devnet {
     /// Starts a devnet, new or resumed, and writes `devnet.json`.
     pub async fn launch(config: &DevnetConfig) -> Result<Self, DevnetError> {
+        // Several services want these tables; loading takes a while, so it starts before they ask.
+        tokio::task::spawn_blocking(|| c_kzg::ethereum_kzg_settings(KZG_PRECOMPUTE));
         std::fs::create_dir_all(&config.datadir).map_err(DevnetError::folder(&config.datadir))?;
         let (home, l1) = settle(config).await?;
         let devnet = Self::start(config, &home, l1).await?;
