@@ -110,7 +110,7 @@ impl Finality {
     }
 
     /// Entries, newest first.
-    pub(crate) fn newest_first(&self) -> impl Iterator<Item = &SafeAt> {
+    pub(crate) fn newest_first(&self) -> impl DoubleEndedIterator<Item = &SafeAt> + Clone {
         self.history.iter().rev()
     }
 

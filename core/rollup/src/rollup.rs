@@ -114,8 +114,14 @@ impl Rollup {
         self.finality.safe_at(number)
     }
 
+    /// Takes in what an earlier run of the node remembered, oldest first, before the first event.
+    /// What of it still counts is decided by the search for heads.
+    pub fn remember(&mut self, entry: SafeAt) {
+        self.finality.record(entry.l2, entry.derived_from);
+    }
+
     /// Which safe head was derived from which L1 block, newest first, for [`crate::SyncStart`].
-    pub fn history(&self) -> impl Iterator<Item = &SafeAt> {
+    pub fn history(&self) -> impl DoubleEndedIterator<Item = &SafeAt> + Clone {
         self.finality.newest_first()
     }
 

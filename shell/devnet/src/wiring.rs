@@ -264,6 +264,7 @@ impl Side {
         node.mode = side.mode;
         node.rpc_addr = addr(node_port);
         node.enable_admin = true;
+        node.safedb_path = folder(config, &format!("{name}-safe-heads.jsonl"));
         node.name = name.into();
         let source = side.l1.source(home)?;
         let node = opal_node::start(node, source, engine.api()).await;

@@ -2,7 +2,7 @@
 
 use opal_protocol::{L1ChainConfig, RollupConfig, upgrades::Upgrades};
 use opal_rollup::SequencerOptions;
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 /// What the node does besides deriving the chain from L1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +52,9 @@ pub struct NodeConfig {
     pub rpc_addr: SocketAddr,
     /// Serve the `admin_` methods.
     pub enable_admin: bool,
+    /// File that remembers across restarts which safe head was derived from which L1 block
+    /// (`safedb.path`); `None` forgets it.
+    pub safedb_path: Option<PathBuf>,
     /// How long `start` waits for an engine or an L1 that does not answer.
     pub start_patience: Duration,
     /// A name for log lines, where several nodes share one process; may be empty.
@@ -68,6 +71,7 @@ impl NodeConfig {
             mode: NodeMode::Verifier,
             rpc_addr: SocketAddr::from(([127, 0, 0, 1], 0)),
             enable_admin: false,
+            safedb_path: None,
             start_patience: Duration::from_secs(60),
             name: String::new(),
         }

@@ -4,7 +4,7 @@ use alloy_primitives::B256;
 use opal_l1::L1Error;
 use opal_protocol::ConfigError;
 use opal_rpc::EngineError;
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::PathBuf};
 
 /// Why a node could not start. Each line says what was wrong, where, and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +39,14 @@ pub enum NodeError {
         expected: B256,
         /// Hash that the engine reports, or `none`.
         found: String,
+    },
+    /// The file of safe heads cannot be used.
+    #[error("cannot use {path} to remember safe heads: {source}; see --safedb.path", path = path.display())]
+    SafeDb {
+        /// The file.
+        path: PathBuf,
+        /// The system's own words.
+        source: std::io::Error,
     },
     /// The RPC server cannot listen.
     #[error("cannot listen on {addr} for the rollup node's RPC: {source}")]

@@ -19,13 +19,17 @@ mod handle;
 mod log;
 mod resync;
 mod rpc;
+mod safedb;
 mod status;
 
 pub use config::{NodeConfig, NodeMode};
 pub use error::NodeError;
 pub use handle::NodeHandle;
 
-use crate::{driver::Ports, engine::Engine, handle::Running, rpc::RpcState, status::Published};
+use crate::{
+    driver::Ports, engine::Engine, handle::Running, rpc::RpcState, safedb::SafeDb,
+    status::Published,
+};
 use opal_l1::L1Source;
 use opal_rpc::EngineApi;
 use std::sync::{Arc, Mutex};
@@ -44,6 +48,13 @@ pub async fn start(
     config.rollup.validate()?;
     check::check_l1(&config, &l1).await?;
     check::check_engine(&config, engine.as_ref()).await?;
+    let memory = match &config.safedb_path {
+        None => None,
+        Some(path) => Some(SafeDb::open(path).map_err(|source| NodeError::SafeDb {
+            path: path.clone(),
+            source,
+        })?),
+    };
     let published = Published::new();
     let (requests, incoming) = mpsc::channel(REQUESTS_MAX);
     let state = RpcState {
@@ -63,6 +74,7 @@ pub async fn start(
         requests: incoming,
         shutdown,
         published,
+        memory,
     };
     let task = tokio::spawn(driver::run(config, l1, engine, ports));
     let running = Mutex::new(Some(Running { stop, task }));

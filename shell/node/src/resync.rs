@@ -36,7 +36,7 @@ impl Resync {
     }
 
     async fn attempt(&self) -> Result<Result<Box<SyncPoint>, SyncError>, String> {
-        let mut search = SyncStart::new(self.cfg.clone(), &self.history);
+        let mut search = SyncStart::new(self.cfg.clone(), self.known_history().await?);
         loop {
             match search.step() {
                 SyncStep::Ask(query) => search.answer(self.ask(query).await?),
@@ -44,6 +44,17 @@ impl Resync {
                 SyncStep::Failed(error) => return Ok(Err(error)),
             }
         }
+    }
+
+    /// The history without what the engine lost, which a crash can take from it.
+    async fn known_history(&self) -> Result<&[SafeAt], String> {
+        for (index, entry) in self.history.iter().enumerate() {
+            let block = self.engine.block_at(BlockTag::Hash(entry.l2.hash)).await;
+            if block.map_err(|e| e.to_string())?.is_some() {
+                return Ok(&self.history[index..]);
+            }
+        }
+        Ok(&[])
     }
 
     async fn ask(&self, query: Query) -> Result<Found, String> {

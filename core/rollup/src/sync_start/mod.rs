@@ -5,7 +5,7 @@
 //!
 //! The walk goes from the unsafe head back towards the finalized head and never past it. Blocks
 //! whose L1 origin was reorganised away leave the unsafe chain. The safe head becomes
-//! - the newest block that was derived, in this run of the node, from an L1 block which still is
+//! - the newest block that was derived, as the node remembers, from an L1 block which still is
 //!   canonical (the caller hands in that history), else
 //! - the parent of the first block of an epoch that is a whole sequencing window older than the
 //!   newest block with a canonical origin, else
@@ -96,7 +96,7 @@ enum Verdict {
 
 impl SyncStart {
     /// A new search. `history` says which safe head was derived from which L1 block, newest first;
-    /// empty after a restart of the node.
+    /// empty if the node remembers nothing. The engine must have the blocks it names.
     pub fn new<'a>(cfg: Arc<RollupConfig>, history: impl IntoIterator<Item = &'a SafeAt>) -> Self {
         let mut history: Vec<SafeAt> = history.into_iter().copied().collect();
         history.reverse();

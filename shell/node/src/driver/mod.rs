@@ -17,12 +17,13 @@ use crate::{
     event::{Event, Request},
     fetch::Fetcher,
     log::Journal,
+    safedb::SafeDb,
     status::{Health, Published},
 };
 use opal_derivation::{L1Request, Step};
 use opal_l1::{L1Heads, L1Source};
 use opal_protocol::{L1Ref, RollupConfig};
-use opal_rollup::{Event as RollupEvent, ResetCause, Rollup, RollupOptions, StartRefusal};
+use opal_rollup::{Event as RollupEvent, ResetCause, Rollup, RollupOptions, SafeAt, StartRefusal};
 use opal_rpc::EngineApi;
 use std::{
     collections::VecDeque,
@@ -46,6 +47,8 @@ pub(crate) struct Ports {
     pub(crate) requests: mpsc::Receiver<Request>,
     pub(crate) shutdown: oneshot::Receiver<()>,
     pub(crate) published: Published,
+    /// The file of safe heads, and what an earlier run left in it.
+    pub(crate) memory: Option<(SafeDb, Vec<SafeAt>)>,
 }
 
 pub(crate) struct Driver {
@@ -66,6 +69,7 @@ pub(crate) struct Driver {
     events: mpsc::Sender<Event>,
     urgent: mpsc::Sender<Event>,
     search: Option<AbortHandle>,
+    memory: Option<SafeDb>,
     last_reset: Option<Instant>,
     hasty_resets: u32,
     starters: VecDeque<oneshot::Sender<Result<(), StartRefusal>>>,
@@ -83,6 +87,10 @@ pub(crate) async fn run(
     let (urgent, mut sequencer) = mpsc::channel(EVENTS_MAX);
     let mut l1_heads = l1.watch();
     let mut driver = Driver::new(config, l1, engine, events, urgent, ports.published);
+    if let Some((memory, entries)) = ports.memory {
+        entries.into_iter().for_each(|e| driver.rollup.remember(e));
+        driver.memory = Some(memory);
+    }
     driver.feed(RollupEvent::Tick);
     let first = *l1_heads.borrow_and_update();
     driver.l1_moved(first);
@@ -152,6 +160,7 @@ impl Driver {
             events,
             urgent,
             search: None,
+            memory: None,
             last_reset: None,
             hasty_resets: 0,
             starters: VecDeque::new(),
@@ -305,6 +314,13 @@ impl Driver {
     }
 
     fn publish(&mut self) {
+        if let Some(memory) = &mut self.memory
+            && let Err(error) = memory.note(self.rollup.history())
+        {
+            // Nothing depends on it before the next start: go on without.
+            tracing::warn!(name = %self.name, "cannot remember safe heads any more: {error}");
+            self.memory = None;
+        }
         self.journal.flush();
         let queued = self.rollup.queued_unsafe();
         self.published.update(

@@ -122,13 +122,19 @@ async fn it_follows_l1_as_it_grows_and_through_a_reorg() {
 #[tokio::test]
 async fn after_a_restart_it_goes_on_with_the_same_chain() {
     let world = World::new(40).await;
-    let node = world.start(NodeMode::Verifier).await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = world.node_config(NodeMode::Verifier);
+    config.safedb_path = Some(folder.path().join("safe-heads.jsonl"));
+    let node = world.try_start(config.clone()).await.unwrap();
     let first = until(&node, |s| s.safe_l2.l1_origin.number == 39 - WINDOW).await;
     node.shutdown().await;
     node.shutdown().await;
     let payloads = world.engine.state().payloads;
     world.l1.chain().grow(3, 0);
-    let node = world.start(NodeMode::Verifier).await;
+    let node = world.try_start(config).await.unwrap();
+    // It remembers where its safe head stood, and starts there.
+    let resumed = until(&node, |s| s.safe_l2.number > 0).await;
+    assert!(resumed.safe_l2.number >= first.safe_l2.number);
     let second = until(&node, |s| s.safe_l2.l1_origin.number == 42 - WINDOW).await;
     assert!(second.safe_l2.number > first.safe_l2.number);
     check_chain(&world);
