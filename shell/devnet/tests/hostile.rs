@@ -2,14 +2,16 @@
 
 mod kit;
 
+use alloy_eips::eip4844::Blob;
 use alloy_primitives::{Address, Bytes, U256};
 use alloy_signer_local::PrivateKeySigner;
 use kit::{Ring, Wallet, ether};
 use opal_protocol::{
-    Compression,
+    Compression, blob,
     channel::{MAX_RLP_BYTES_PER_CHANNEL_FJORD, compress},
     frame::Frame,
 };
+use opal_txmgr::{TxCandidate, TxManager, TxManagerConfig};
 
 /// Resident memory that a devnet must not exceed, whatever is thrown at it.
 const MEMORY_MAX_BYTES: u64 = 2 << 30;
@@ -81,6 +83,35 @@ async fn throw(ring: &Ring, from: &Wallet) {
         println!("throwing {name}, {} bytes", data.len());
         from.send(&ring.l1, inbox, U256::ZERO, data).await;
     }
+    let sender = TxManager::start(TxManagerConfig::devnet(), ring.l1.clone(), from.key.clone());
+    let sender = sender.await.unwrap();
+    for (name, blobs) in wrong_blobs() {
+        println!("throwing {name}, {} blobs", blobs.len());
+        let candidate = TxCandidate {
+            to: Some(inbox),
+            data: Bytes::from_static(b"calldata of a blob transaction does not count"),
+            blobs,
+            value: U256::ZERO,
+            gas_limit: 0,
+        };
+        sender.send(candidate).await.unwrap();
+    }
+    sender.shutdown().await;
+}
+
+/// Blobs that hold no batches.
+fn wrong_blobs() -> Vec<(&'static str, Vec<Box<Blob>>)> {
+    // Every field element is in range, but the encoding's version byte is not 0.
+    let foreign = Box::new(Blob::repeat_byte(1));
+    let mut too_long = Box::new(Blob::ZERO);
+    too_long[2..5].copy_from_slice(&[0xff; 3]);
+    let noise = blob::encode(&[0xee; 50_000]).unwrap();
+    let open_channel = blob::encode(&framed(10, 0, false, vec![0x78; 900])).unwrap();
+    vec![
+        ("a blob of another encoding", vec![foreign.clone()]),
+        ("an empty blob", vec![Box::new(Blob::ZERO)]),
+        ("a mixture", vec![too_long, noise, foreign, open_channel]),
+    ]
 }
 
 fn assert_memory_bounded() {
