@@ -14,10 +14,13 @@ use std::{
     process::Command,
 };
 
+/// A check: what is wrong with the house, a line each.
+type Check = fn(&House) -> Result<Vec<String>>;
+
 /// Runs every check.
 pub(crate) fn run() -> Result<()> {
     let house = House::read()?;
-    let checks: [(&str, fn(&House) -> Result<Vec<String>>); 4] = [
+    let checks: [(&str, Check); 4] = [
         ("arrows between crates", arrows::check),
         ("documents", docs::check),
         ("file sizes", sizes::check),
