@@ -1,8 +1,8 @@
 //! ARCHITECTURE.md names every crate and no crate that is gone; what it points at exists.
 
-use super::House;
+use super::{House, visit_sources};
 use eyre::{Result, WrapErr};
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{collections::BTreeSet, fs};
 
 /// Crates the map misses, and paths in the map that do not exist.
 pub(super) fn check(house: &House) -> Result<Vec<String>> {
@@ -47,7 +47,8 @@ fn named_tests(map: &str) -> impl Iterator<Item = &str> {
 fn tests_of(house: &House) -> Result<BTreeSet<String>> {
     let mut names = BTreeSet::new();
     for room in &house.crates {
-        visit(&house.root.join(&room.folder), &mut |text| {
+        visit_sources(&house.root.join(&room.folder), &mut |path| {
+            let text = fs::read_to_string(path)?;
             let mut marked = false;
             for line in text.lines().map(str::trim) {
                 if line.starts_with("#[test]") || line.starts_with("#[tokio::test") {
@@ -58,22 +59,10 @@ fn tests_of(house: &House) -> Result<BTreeSet<String>> {
                     marked = false;
                 }
             }
+            Ok(())
         })?;
     }
     Ok(names)
-}
-
-/// Calls `f` with the text of every Rust file below `folder`.
-fn visit(folder: &Path, f: &mut impl FnMut(&str)) -> Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_dir() {
-            visit(&path, f)?;
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            f(&fs::read_to_string(&path)?);
-        }
-    }
-    Ok(())
 }
 
 /// What stands between back-quotes and looks like a path of this workspace.

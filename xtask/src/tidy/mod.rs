@@ -10,6 +10,7 @@ mod sizes;
 use eyre::{Result, WrapErr};
 use serde::Deserialize;
 use std::{
+    fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -125,4 +126,17 @@ impl Crate {
             folder,
         }
     }
+}
+
+/// Calls `f` for every Rust file below `folder`.
+pub(crate) fn visit_sources(folder: &Path, f: &mut impl FnMut(&Path) -> Result<()>) -> Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            visit_sources(&path, f)?;
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            f(&path)?;
+        }
+    }
+    Ok(())
 }

@@ -1,6 +1,6 @@
 //! Files stay small enough to hold in the head.
 
-use super::House;
+use super::{House, visit_sources};
 use eyre::Result;
 use std::{fs, path::Path};
 
@@ -11,7 +11,11 @@ const FILE_LINES_MAX: usize = 500;
 pub(super) fn check(house: &House) -> Result<Vec<String>> {
     let mut faults = Vec::new();
     for room in &house.crates {
-        visit(&house.root.join(&room.folder), &mut |path| {
+        let folder = house.root.join(&room.folder);
+        visit_sources(&folder, &mut |path| {
+            if is_left_out(path.strip_prefix(&folder).unwrap_or(path)) {
+                return Ok(());
+            }
             let text = fs::read_to_string(path)?;
             let lines = text
                 .split("#[cfg(test)]\nmod tests {")
@@ -31,18 +35,10 @@ pub(super) fn check(house: &House) -> Result<Vec<String>> {
     Ok(faults)
 }
 
-/// Calls `f` for every Rust file below `folder` that holds no tests.
-fn visit(folder: &Path, f: &mut impl FnMut(&Path) -> Result<()>) -> Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        let name = path.file_name().and_then(|n| n.to_str()).unwrap_or("");
-        if path.is_dir() {
-            if !["tests", "target", "node_modules", "fuzz"].contains(&name) {
-                visit(&path, f)?;
-            }
-        } else if name.ends_with(".rs") && name != "tests.rs" && !name.ends_with("_tests.rs") {
-            f(&path)?;
-        }
-    }
-    Ok(())
+/// Whether a file holds tests, or lies in a folder that holds none of our source.
+fn is_left_out(path: &Path) -> bool {
+    const FOLDERS: [&str; 4] = ["tests", "target", "node_modules", "fuzz"];
+    let mut names = path.iter().rev().filter_map(|name| name.to_str());
+    let file = names.next().unwrap_or("");
+    file == "tests.rs" || file.ends_with("_tests.rs") || names.any(|name| FOLDERS.contains(&name))
 }
