@@ -4,14 +4,13 @@
 //! Inputs: requests within [`RpcLimits`]. Outputs: answers from the newest [`ChainView`]; nothing
 //! here changes the chain.
 
-mod auth;
 mod blocks;
 mod convert;
-mod cors;
 mod debug;
 pub(crate) mod error;
 mod fees;
 mod filters;
+mod gate;
 mod logs;
 mod receipt_fees;
 mod server;

@@ -1,8 +1,8 @@
 //! Starting and stopping the servers.
 
 use super::{
-    Eth, Module, Registered, auth::AuthLayer, blocks, cors::CorsLayer, debug, fees, filters, state,
-    subscriptions, transactions,
+    Eth, Module, Registered, blocks, debug, fees, filters, gate::Gate, state, subscriptions,
+    transactions,
 };
 use crate::{
     engine::StartError,
@@ -10,6 +10,7 @@ use crate::{
 };
 use jsonrpsee::{
     Methods, RpcModule,
+    core::RegisterMethodError,
     server::{BatchRequestConfig, IdProvider, Server, ServerConfig, ServerHandle},
     types::SubscriptionId,
 };
@@ -43,23 +44,12 @@ impl Running {
 /// Starts the public server.
 pub(crate) async fn start_public(eth: Eth, addr: SocketAddr) -> Result<Running, StartError> {
     let config = config(&eth).build();
-    let allow_browsers = eth.limits.allow_browsers;
-    let methods = public_methods(eth).map_err(|e| StartError::Internal(e.to_string()))?;
-    let listen = |source| StartError::Listen { addr, source };
-    let http = tower::ServiceBuilder::new().layer(CorsLayer {
-        allow: allow_browsers,
-    });
-    let server = Server::builder()
-        .set_config(config)
-        .set_http_middleware(http)
-        .build(addr)
-        .await
-        .map_err(listen)?;
-    let addr = server.local_addr().map_err(listen)?;
-    Ok(Running {
-        addr,
-        handle: server.start(methods),
-    })
+    let gate = if eth.limits.allow_browsers {
+        Gate::OpenToBrowsers
+    } else {
+        Gate::Open
+    };
+    listen(addr, config, gate, public_methods(eth)).await
 }
 
 /// Starts the authenticated server: `engine_` methods and all public ones.
@@ -71,20 +61,26 @@ pub(crate) async fn start_auth(
     let config = config(&eth)
         .max_request_body_size(AUTH_REQUEST_BYTES_MAX)
         .build();
-    let methods = auth_methods(eth).map_err(|e| StartError::Internal(e.to_string()))?;
-    let listen = |source| StartError::Listen { addr, source };
-    let http = tower::ServiceBuilder::new().layer(AuthLayer::new(secret));
+    listen(addr, config, Gate::Token(secret), auth_methods(eth)).await
+}
+
+async fn listen(
+    addr: SocketAddr,
+    config: ServerConfig,
+    gate: Gate,
+    methods: Result<Methods, RegisterMethodError>,
+) -> Result<Running, StartError> {
+    let methods = methods.map_err(|e| StartError::Internal(e.to_string()))?;
+    let failed = |source| StartError::Listen { addr, source };
     let server = Server::builder()
         .set_config(config)
-        .set_http_middleware(http)
+        .set_http_middleware(tower::ServiceBuilder::new().layer(gate))
         .build(addr)
         .await
-        .map_err(listen)?;
-    let addr = server.local_addr().map_err(listen)?;
-    Ok(Running {
-        addr,
-        handle: server.start(methods),
-    })
+        .map_err(failed)?;
+    let addr = server.local_addr().map_err(failed)?;
+    let handle = server.start(methods);
+    Ok(Running { addr, handle })
 }
 
 fn config(eth: &Eth) -> jsonrpsee::server::ServerConfigBuilder {
@@ -108,13 +104,13 @@ impl IdProvider for HexIds {
     }
 }
 
-fn public_methods(eth: Eth) -> Result<Methods, jsonrpsee::core::RegisterMethodError> {
+fn public_methods(eth: Eth) -> Result<Methods, RegisterMethodError> {
     let mut module = RpcModule::new(eth);
     register(&mut module)?;
     Ok(module.into())
 }
 
-fn auth_methods(eth: Eth) -> Result<Methods, jsonrpsee::core::RegisterMethodError> {
+fn auth_methods(eth: Eth) -> Result<Methods, RegisterMethodError> {
     let mut engine: RpcModule<Api> = RpcModule::new(eth.api.clone());
     register_engine(&mut engine)?;
     let mut methods = public_methods(eth)?;
