@@ -264,7 +264,21 @@ fn set_oracle(intent: &str, data: Bytes) -> UpgradeTx {
     }
 }
 
+/// The forks whose activation block must carry upgrade transactions, oldest first.
+///
+/// spec: protocol/derivation.md#network-upgrade-automation-transactions
+pub const UPGRADING_FORKS: [Fork; 5] = [
+    Fork::Ecotone,
+    Fork::Fjord,
+    Fork::Isthmus,
+    Fork::Jovian,
+    Fork::Karst,
+];
+
 /// The upgrade transactions of every fork that has some.
+///
+/// A chain that goes through a fork without its upgrade transactions (test chains may) holds an
+/// empty bundle for it: absence always means that the bundle is not at hand.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Upgrades(BTreeMap<Fork, UpgradeBundle>);
 
@@ -293,5 +307,16 @@ impl Upgrades {
         self.0
             .values()
             .filter(move |b| cfg.is_activation_block(b.fork, l2_time))
+    }
+
+    /// The oldest fork whose activation block is the one at `l2_time` and whose upgrade
+    /// transactions are not at hand. Such a block cannot be derived: without them it would be
+    /// another block than everybody else's.
+    ///
+    /// Forks that are active since genesis need no upgrade, so they never miss one.
+    pub fn missing_at(&self, cfg: &RollupConfig, l2_time: u64) -> Option<Fork> {
+        UPGRADING_FORKS
+            .into_iter()
+            .find(|fork| cfg.is_activation_block(*fork, l2_time) && self.get(*fork).is_none())
     }
 }

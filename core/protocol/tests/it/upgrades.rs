@@ -6,7 +6,7 @@ use op_alloy_consensus::TxDeposit;
 use opal_protocol::{
     DepositSource, Fork, UpgradeBundle, UpgradeTx, Upgrades,
     deposit::decode_deposit,
-    upgrades::{UpgradeError, isthmus_bundle, jovian_bundle},
+    upgrades::{UPGRADING_FORKS, UpgradeError, isthmus_bundle, jovian_bundle},
 };
 
 fn decoded(bundle: &UpgradeBundle) -> Vec<TxDeposit> {
@@ -166,6 +166,63 @@ fn bundles_of_the_activation_block_and_no_other() {
     assert_eq!(forks(activation), [Fork::Isthmus, Fork::Jovian]);
     assert_eq!(forks(activation + 2), []);
     assert_eq!(upgrades.get(Fork::Karst), None);
+}
+
+#[test]
+fn a_missing_bundle_is_missed_in_the_activation_block_alone() {
+    let start = CONTEXT.genesis_time;
+    for fork in Fork::ALL {
+        let mut cfg = config(fork);
+        let activation = start + 10;
+        cfg.forks.set(fork, Some(activation));
+        let is_upgrading = UPGRADING_FORKS.contains(&fork);
+        let missing = is_upgrading.then_some(fork);
+        let mut upgrades = Upgrades::none();
+        let at = |upgrades: &Upgrades, time| upgrades.missing_at(&cfg, time);
+        assert_eq!(at(&upgrades, activation - 2), None, "{fork}");
+        assert_eq!(at(&upgrades, activation), missing, "{fork}");
+        assert_eq!(at(&upgrades, activation + 2), None, "{fork}");
+        // An empty bundle says that the chain has none on purpose.
+        upgrades.insert(UpgradeBundle {
+            fork,
+            transactions: Vec::new(),
+        });
+        assert_eq!(at(&upgrades, activation), None, "{fork}");
+    }
+}
+
+#[test]
+fn forks_active_since_genesis_miss_no_bundle() {
+    let start = CONTEXT.genesis_time;
+    for time in [0, start - 1, start] {
+        let mut cfg = config(Fork::Jovian);
+        for fork in UPGRADING_FORKS {
+            cfg.forks.set(fork, Some(time));
+        }
+        for block in [start, start + 2, start + 4] {
+            assert_eq!(Upgrades::none().missing_at(&cfg, block), None);
+        }
+    }
+}
+
+#[test]
+fn the_oldest_missing_bundle_is_named_first() {
+    let mut cfg = config(Fork::Karst);
+    let activation = CONTEXT.genesis_time + 3;
+    for fork in UPGRADING_FORKS {
+        cfg.forks.set(fork, Some(activation));
+    }
+    let mut upgrades = Upgrades::none();
+    // The first block at or past the time is the activation block.
+    let block = activation + 1;
+    for fork in UPGRADING_FORKS {
+        assert_eq!(upgrades.missing_at(&cfg, block), Some(fork));
+        upgrades.insert(UpgradeBundle {
+            fork,
+            transactions: Vec::new(),
+        });
+    }
+    assert_eq!(upgrades.missing_at(&cfg, block), None);
 }
 
 #[test]
