@@ -3,25 +3,18 @@
 //! The decoder is the strict one of RFC 7932: streams of the "large window" extension, which
 //! would make it reserve up to a gigabyte, are corrupt.
 
-use super::StreamEnd;
+use super::{StreamEnd, output};
 use crate::heap::Heap;
 use alloc::{boxed::Box, vec, vec::Vec};
 use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState};
 
-/// First size of the output in bytes, if the cap allows.
-const FIRST_OUTPUT_BYTES: usize = 64 * 1024;
 /// Compressed frames of real chains decompress to about this many times their size.
 const EXPECTED_RATIO: usize = 4;
 
 /// Decompresses a brotli stream, up to `max` bytes of output.
 pub(super) fn decompress(stream: &[u8], max: usize) -> (Vec<u8>, StreamEnd) {
     let mut state = Box::new(BrotliState::new_strict(Heap, Heap, Heap));
-    let first_len = stream
-        .len()
-        .saturating_mul(EXPECTED_RATIO)
-        .max(FIRST_OUTPUT_BYTES)
-        .min(max);
-    let mut out = vec![0; first_len];
+    let mut out = vec![0; output::first_len(stream.len(), EXPECTED_RATIO, max)];
     let (mut unread, mut read, mut written, mut total) = (stream.len(), 0, 0, 0);
     let end = loop {
         let mut free = out.len() - written;
@@ -42,8 +35,7 @@ pub(super) fn decompress(stream: &[u8], max: usize) -> (Vec<u8>, StreamEnd) {
             BrotliResult::ResultSuccess | BrotliResult::ResultFailure => false,
         };
         if starved && out.len() < max {
-            let grown = out.len().saturating_mul(2).max(FIRST_OUTPUT_BYTES).min(max);
-            out.resize(grown, 0);
+            out.resize(output::grown_len(out.len(), max), 0);
             continue;
         }
         break match result {

@@ -8,6 +8,7 @@
 mod brotli;
 #[cfg(feature = "compress")]
 mod compress;
+mod output;
 mod zlib;
 
 use crate::{

@@ -1,6 +1,6 @@
 //! Inflating with a cap: the output grows with what the stream really gives, never beyond the cap.
 
-use super::{ChannelError, StreamEnd};
+use super::{ChannelError, StreamEnd, output};
 use alloc::{boxed::Box, vec, vec::Vec};
 use miniz_oxide::inflate::{
     TINFLStatus,
@@ -9,8 +9,6 @@ use miniz_oxide::inflate::{
     },
 };
 
-/// First size of the output in bytes, if the cap allows.
-const FIRST_OUTPUT_BYTES: usize = 64 * 1024;
 /// Compressed frames of real chains inflate to about this many times their size.
 const EXPECTED_RATIO: usize = 3;
 
@@ -18,12 +16,7 @@ const EXPECTED_RATIO: usize = 3;
 pub(super) fn inflate(stream: &[u8], max: usize) -> Result<(Vec<u8>, StreamEnd), ChannelError> {
     let deflated = strip_header(stream)?;
     let mut state = Box::<DecompressorOxide>::default();
-    let first_len = deflated
-        .len()
-        .saturating_mul(EXPECTED_RATIO)
-        .max(FIRST_OUTPUT_BYTES)
-        .min(max);
-    let mut out = vec![0; first_len];
+    let mut out = vec![0; output::first_len(deflated.len(), EXPECTED_RATIO, max)];
     let (mut read, mut written) = (0, 0);
     let end = loop {
         let input = deflated.get(read..).unwrap_or_default();
@@ -40,8 +33,7 @@ pub(super) fn inflate(stream: &[u8], max: usize) -> Result<(Vec<u8>, StreamEnd),
             TINFLStatus::Done => break StreamEnd::Complete,
             TINFLStatus::HasMoreOutput if out.len() >= max => break StreamEnd::Clipped,
             TINFLStatus::HasMoreOutput => {
-                let grown = out.len().saturating_mul(2).max(FIRST_OUTPUT_BYTES).min(max);
-                out.resize(grown, 0);
+                out.resize(output::grown_len(out.len(), max), 0);
             }
             TINFLStatus::NeedsMoreInput | TINFLStatus::FailedCannotMakeProgress => {
                 break StreamEnd::Truncated;
