@@ -8,7 +8,9 @@ use crate::{
     l1::L1,
 };
 use alloy_primitives::B256;
-use opal_derivation::{Derivation, DerivedAttributes, L1Request, L2BlockInput, Start, Step};
+use opal_derivation::{
+    Derivation, DerivedAttributes, L1Request, L2BlockInput, Rejection, Start, Step,
+};
 use opal_protocol::{L1Block, L1ChainConfig, L2Ref, RollupConfig, Upgrades};
 use opal_rollup::L2Block;
 use std::{collections::BTreeMap, sync::Arc};
@@ -142,10 +144,15 @@ impl Oracle {
                     derivation.push_l2(blocks).expect("asked for");
                 }
                 Step::Attributes(derived) => {
-                    let block = Arc::new(self.build(derivation, *derived, store));
-                    derivation.confirm(block.l2_ref(&self.cfg).expect("well-formed"));
-                    snapshot.chain.push(block.hash);
-                    store.insert(block.hash, block);
+                    if let Some(block) = self.build(derivation, *derived, store) {
+                        derivation.confirm(block.l2_ref(&self.cfg).expect("well-formed"));
+                        snapshot.chain.push(block.hash);
+                        store.insert(block.hash, Arc::new(block));
+                    } else {
+                        // The batch is dropped, and with it what it had become already.
+                        let safe = derivation.safe_head().number as usize;
+                        snapshot.chain.truncate(safe + 1);
+                    }
                 }
                 step => panic!("a derivation from genesis came to {step:?}"),
             }
@@ -153,21 +160,25 @@ impl Oracle {
         drop(snapshot.derivation.drain_trace());
     }
 
+    /// The block that the attributes, or what replaces them, become; none if their batch is dropped.
     fn build(
         &self,
         derivation: &mut Derivation,
         derived: DerivedAttributes,
         store: &Store,
-    ) -> L2Block {
+    ) -> Option<L2Block> {
         let parent = &store[&derived.parent.hash];
         let block = execute(&self.cfg, parent, &derived.attributes, &[]);
         if is_valid(&block) {
-            return block;
+            return Some(block);
         }
-        let replacement = derivation
-            .reject()
-            .expect("only batch transactions are poisoned");
-        execute(&self.cfg, parent, &replacement.attributes, &[])
+        match derivation.reject() {
+            Rejection::Replace(replacement) => {
+                Some(execute(&self.cfg, parent, &replacement.attributes, &[]))
+            }
+            Rejection::Rewind { .. } => None,
+            other => panic!("only batch transactions are poisoned: {other:?}"),
+        }
     }
 
     fn input(&self, block: &L2Block) -> L2BlockInput {

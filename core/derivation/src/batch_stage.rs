@@ -87,6 +87,14 @@ impl BatchStage {
         }
     }
 
+    /// Drops what is left of the span batch at hand, because the payload made from one of its
+    /// blocks was invalid; its channel goes on.
+    pub(crate) fn abandon(&mut self) {
+        match self {
+            Self::Holocene(stage) => stage.span = None,
+        }
+    }
+
     /// Drops the channel at hand, because a batch or the payload made from it was invalid.
     pub(crate) fn flush(&mut self, trace: &mut TraceLog) {
         match self {

@@ -32,10 +32,11 @@ pub struct Derivation {
     cfg: Arc<RollupConfig>,
     l1_chain: L1ChainConfig,
     upgrades: Arc<Upgrades>,
-    /// What the next attributes build on.
-    safe_head: L2Ref,
-    /// The configuration that reads back from the safe head's block.
-    safe_config: SystemConfig,
+    /// The end of the last batch that became blocks as a whole.
+    safe: Head,
+    /// What the next attributes build on: the safe head, or a block of the span batch that is
+    /// becoming blocks. From Holocene on every block stands for itself, and both are one.
+    pending: Head,
     /// The L1 block being read; before the first one arrives, the one to start from.
     origin: L1Ref,
     /// Whether `origin` was read, or is still to come.
@@ -55,6 +56,13 @@ pub struct Derivation {
     outstanding: Option<Outstanding>,
     halted: Option<Halt>,
     trace: TraceLog,
+}
+
+/// A block with the configuration that reads back from it.
+#[derive(Clone, Copy, Debug)]
+struct Head {
+    block: L2Ref,
+    config: SystemConfig,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -78,12 +86,16 @@ impl Derivation {
             start.l1_base.number <= start.safe_head.l1_origin.number,
             "traversal must start at or before the safe head's L1 origin"
         );
+        let head = Head {
+            block: start.safe_head,
+            config: start.system_config,
+        };
         Self {
             cfg,
             l1_chain,
             upgrades,
-            safe_head: start.safe_head,
-            safe_config: start.system_config,
+            safe: head,
+            pending: head,
             origin: start.l1_base,
             origin_is_read: false,
             origin_config: start.l1_base_config,
@@ -116,9 +128,16 @@ impl Derivation {
         self.origin
     }
 
-    /// The block that the next attributes build on.
+    /// The last block that stays whatever the engine says of blocks to come.
     pub const fn safe_head(&self) -> L2Ref {
-        self.safe_head
+        self.safe.block
+    }
+
+    /// The block that the next attributes build on. Before Holocene it runs ahead of the safe
+    /// head while the blocks of a span batch are handed out: one that turns out invalid takes
+    /// back those before it. spec: protocol/derivation.md#engine-queue
+    pub const fn pending_safe_head(&self) -> L2Ref {
+        self.pending.block
     }
 
     /// Takes the events since the last call.
@@ -153,7 +172,7 @@ impl Derivation {
         }
         let around = surroundings(
             &self.cfg,
-            &self.safe_head,
+            &self.pending.block,
             self.derived_from,
             &self.window,
             &self.origin,
@@ -261,7 +280,7 @@ impl Derivation {
             let (current, next) = (self.origin.id(), found);
             return Err(ResetReason::L1Reorg { current, next });
         }
-        let expected = self.safe_head.l1_origin;
+        let expected = self.pending.block.l1_origin;
         if found.number == expected.number && found != expected {
             return Err(ResetReason::OriginMismatch { expected, found });
         }
@@ -293,7 +312,7 @@ impl Derivation {
         } else {
             self.retrieval.clear();
         }
-        if block.header.number >= self.safe_head.l1_origin.number {
+        if block.header.number >= self.pending.block.l1_origin.number {
             self.window.push(block);
         }
     }
@@ -307,7 +326,7 @@ impl Derivation {
         if !holocene(self.origin.time) {
             // What older blocks hold is discarded on activation. So they can be passed over as
             // long as no batch could be derived from them.
-            if self.origin.number > self.safe_head.l1_origin.number {
+            if self.origin.number > self.pending.block.l1_origin.number {
                 let reason = CriticalReason::BeforeHolocene(self.origin);
                 self.halted = Some(Halt::Critical(reason));
             }
@@ -346,7 +365,7 @@ impl Derivation {
     pub fn push_l2(&mut self, blocks: Vec<L2BlockInput>) -> Result<(), PushError> {
         let Some(around) = surroundings(
             &self.cfg,
-            &self.safe_head,
+            &self.pending.block,
             self.derived_from,
             &self.window,
             &self.origin,

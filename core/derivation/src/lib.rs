@@ -44,7 +44,7 @@ pub use attributes::AttributesError;
 pub use checks::{DropReason, SpanDropReason};
 pub use derivation::Derivation;
 pub use step::{
-    CriticalReason, DerivedAttributes, L1Request, L2BlockInput, PushError, ResetReason, Severity,
-    Start, Step,
+    CriticalReason, DerivedAttributes, L1Request, L2BlockInput, PushError, Rejection, ResetReason,
+    Severity, Start, Step,
 };
 pub use trace::{ChannelDropped, DataIgnored, FrameDropped, Trace};

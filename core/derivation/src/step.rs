@@ -70,7 +70,7 @@ pub enum L1Request {
 pub struct DerivedAttributes {
     /// What the engine must build on `parent`.
     pub attributes: OpPayloadAttributes,
-    /// The block to build on: the safe head.
+    /// The block to build on: the pending safe head.
     pub parent: L2Ref,
     /// The L1 origin of the new block.
     pub l1_origin: L1Id,
@@ -80,6 +80,24 @@ pub struct DerivedAttributes {
     pub derived_from: L1Ref,
     /// Whether no further block of the same span batch follows; true for singular batches.
     pub is_last_in_span: bool,
+}
+
+/// What becomes of attributes that the engine found invalid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rejection {
+    /// From Holocene on: the same block without batch transactions takes its place, and the rest
+    /// of its channel is dropped. These attributes are out now: answer them like the first ones.
+    Replace(Box<DerivedAttributes>),
+    /// Before Holocene: the batch is dropped as a whole. If it was a span batch, those of its
+    /// blocks that were confirmed already are not derived any more.
+    Rewind {
+        /// What the next attributes build on: the safe head.
+        to: L2Ref,
+    },
+    /// There were no batch transactions to leave out: derivation is stuck, as its next step says.
+    Critical(CriticalReason),
+    /// No attributes are out.
+    NothingOut,
 }
 
 /// A block of the safe chain, to compare an overlapping span batch with.

@@ -98,6 +98,16 @@ pub enum Trace {
         /// Its parent.
         parent: B256,
     },
+    /// The engine rejected a payload (before Holocene): its batch is dropped as a whole, and the
+    /// next batch has its turn.
+    BatchRejected {
+        /// Height of the block.
+        number: u64,
+        /// Its parent.
+        parent: B256,
+        /// Blocks of the same span batch that had been confirmed and are not derived any more.
+        taken_back: u64,
+    },
     /// Older events were discarded because nobody drained them.
     Lost {
         /// How many.

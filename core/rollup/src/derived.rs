@@ -110,6 +110,18 @@ impl Dialogue {
         self.derived = Some(DerivedJob::new(derived));
     }
 
+    /// Derivation goes on from `to`: blocks of a span batch that turned out invalid are not derived
+    /// from L1 any more. They stay in the unsafe chain until derived blocks contradict them.
+    pub(crate) fn rewind(&mut self, to: L2Ref) {
+        let Heads {
+            pending_safe, safe, ..
+        } = self.heads;
+        if to.number >= safe.number && to.number <= pending_safe.number {
+            self.derived = None;
+            self.heads.pending_safe = to;
+        }
+    }
+
     pub(crate) fn poll_derived(&mut self, now_ms: u64, out: &mut Outbox) {
         let acknowledged = self.acknowledged_number();
         let Some(job) = &mut self.derived else { return };

@@ -24,6 +24,9 @@ pub enum Event {
     L1Finalized(L1Ref),
     /// Derivation handed out attributes, or the replacement of attributes that were rejected.
     Derived(Box<DerivedAttributes>),
+    /// Derivation dropped the batch of attributes that were rejected (before Holocene): the next
+    /// ones build on this block, and what was derived from the same batch is not any more.
+    Rewound(L2Ref),
     /// Derivation has read this L1 block to its end: whatever it says has become blocks.
     L1Read(L1Ref),
     /// This was the last L1 block that there is: derivation has caught up.
@@ -144,7 +147,7 @@ pub enum Command {
     /// Tell derivation that its attributes became this block.
     Confirm(L2Ref),
     /// Tell derivation that the engine found its attributes invalid. What it offers instead
-    /// comes back as [`Event::Derived`].
+    /// comes back as [`Event::Derived`], or [`Event::Rewound`] if that is nothing.
     Reject,
     /// Find new heads and a new start of derivation ([`SyncStart`](crate::SyncStart)), reset
     /// derivation, and report with [`Event::Restarted`].

@@ -136,9 +136,14 @@ impl Rollup {
             Event::Tick => {}
             Event::L1Head(head) => self.l1_head(head),
             Event::L1Finalized(l1) => self.finality.signal(l1),
-            Event::Derived(_) | Event::L1Read(_) | Event::CaughtUp(_) | Event::UnsafePayload(_)
+            Event::Derived(_)
+            | Event::Rewound(_)
+            | Event::L1Read(_)
+            | Event::CaughtUp(_)
+            | Event::UnsafePayload(_)
                 if self.is_resetting => {}
             Event::Derived(derived) => self.dialogue.take_derived(derived, &mut self.out),
+            Event::Rewound(to) => self.dialogue.rewind(to),
             Event::L1Read(l1) => self.dialogue.l1_read(l1),
             Event::CaughtUp(l1) => self.catch_up(l1),
             Event::UnsafePayload(payload) => self.dialogue.take_unsafe(payload, &mut self.out),

@@ -7,7 +7,7 @@
 use crate::event::Event;
 use alloy_eips::eip4844::Blob;
 use alloy_primitives::B256;
-use opal_derivation::{Derivation, DerivedAttributes, L2BlockInput, Start, Step, Trace};
+use opal_derivation::{Derivation, L2BlockInput, Rejection, Start, Step, Trace};
 use opal_protocol::{L1Block, L1ChainConfig, L1Ref, L2Ref, RollupConfig, Upgrades};
 use std::{collections::VecDeque, sync::Arc};
 use tokio::sync::mpsc;
@@ -39,8 +39,8 @@ pub(crate) struct Delivery {
 pub(crate) struct Stepped {
     derivation: Derivation,
     generation: Generation,
-    /// What it offers in place of attributes that were rejected.
-    pub(crate) replacement: Option<Box<DerivedAttributes>>,
+    /// What becomes of attributes that were rejected.
+    pub(crate) rejection: Option<Rejection>,
     pub(crate) step: Step,
     pub(crate) trace: Vec<Trace>,
     pub(crate) origin: L1Ref,
@@ -112,7 +112,7 @@ impl Lane {
         let Stepped {
             derivation,
             generation,
-            replacement,
+            rejection,
             step,
             trace,
             origin,
@@ -125,7 +125,7 @@ impl Lane {
             return None;
         }
         Some(Outcome {
-            replacement,
+            rejection,
             step,
             trace,
             origin,
@@ -140,7 +140,7 @@ impl Lane {
         let inputs = std::mem::take(&mut self.inputs);
         let (generation, events) = (self.generation, self.events.clone());
         let work = tokio::task::spawn_blocking(move || {
-            let replacement = inputs
+            let rejection = inputs
                 .into_iter()
                 .filter_map(|i| apply(&mut derivation, i))
                 .last();
@@ -149,7 +149,7 @@ impl Lane {
             Box::new(Stepped {
                 derivation,
                 generation,
-                replacement,
+                rejection,
                 step,
                 trace,
                 origin,
@@ -169,14 +169,14 @@ impl Lane {
 /// What a stretch of work came to.
 #[derive(Debug)]
 pub(crate) struct Outcome {
-    pub(crate) replacement: Option<Box<DerivedAttributes>>,
+    pub(crate) rejection: Option<Rejection>,
     pub(crate) step: Step,
     pub(crate) trace: Vec<Trace>,
     pub(crate) origin: L1Ref,
 }
 
-/// Feeds one input; gives the replacement of rejected attributes.
-fn apply(derivation: &mut Derivation, input: Input) -> Option<Box<DerivedAttributes>> {
+/// Feeds one input; says what becomes of attributes that it rejects.
+fn apply(derivation: &mut Derivation, input: Input) -> Option<Rejection> {
     let pushed = match input {
         Input::Reset(start) => {
             derivation.reset(*start);
@@ -189,7 +189,7 @@ fn apply(derivation: &mut Derivation, input: Input) -> Option<Box<DerivedAttribu
             derivation.confirm(block);
             Ok(())
         }
-        Input::Reject => return derivation.reject().map(Box::new),
+        Input::Reject => return Some(derivation.reject()),
     };
     if let Err(error) = pushed {
         // Derivation's state is unchanged, and its next step asks again.

@@ -164,6 +164,11 @@ impl Journal {
                 Trace::PayloadReplaced { number, .. } => {
                     tracing::warn!(%name, "block {number} becomes a block with deposits only");
                 }
+                Trace::BatchRejected {
+                    number, taken_back, ..
+                } => {
+                    tracing::warn!(%name, "batch of block {number} is dropped: the engine rejects it; {taken_back} blocks of it are taken back");
+                }
                 Trace::WindowExpired { epoch, timestamp } => tracing::warn!(
                     %name,
                     "sequencing window of L1 block {epoch} closed without a batch: empty block at {timestamp}"

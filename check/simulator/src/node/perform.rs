@@ -3,7 +3,7 @@
 use super::{Input, Job, Node, Outside, Sabotage};
 use crate::{engine::Store, random::Random};
 use alloy_primitives::B256;
-use opal_derivation::{Derivation, DerivedAttributes, L1Request, L2BlockInput, Step};
+use opal_derivation::{Derivation, L1Request, L2BlockInput, Rejection, Step};
 use opal_protocol::{L1Block, L1Ref};
 use opal_rollup::{
     Answer, Command, Event, Failure, Found, L1Query, L2Block, L2Query, Query, ResetCause,
@@ -14,7 +14,7 @@ impl Node {
     /// Feeds derivation and lets it step.
     pub(super) fn work(&mut self, out: &mut Outside<'_>) {
         self.is_work_due = false;
-        let mut replacement: Option<Box<DerivedAttributes>> = None;
+        let mut rejection = None;
         while let Some(input) = self.inputs.pop_front() {
             if let Input::Reset(start) = input {
                 let (cfg, upgrades) = (self.cfg.clone(), self.upgrades.clone());
@@ -34,7 +34,7 @@ impl Node {
                     Ok(())
                 }
                 Input::Reject => {
-                    replacement = derivation.reject().map(Box::new);
+                    rejection = Some(derivation.reject());
                     Ok(())
                 }
                 Input::Reset(_) => Ok(()),
@@ -52,8 +52,11 @@ impl Node {
             self.notes
                 .extend(trace.iter().map(|event| format!("{event:?}")));
         }
-        if let Some(replacement) = replacement {
-            self.feed(Event::Derived(replacement), out);
+        match rejection {
+            Some(Rejection::Replace(replacement)) => self.feed(Event::Derived(replacement), out),
+            Some(Rejection::Rewind { to }) => self.feed(Event::Rewound(to), out),
+            // Whatever is critical is in the step.
+            Some(Rejection::Critical(_) | Rejection::NothingOut) | None => {}
         }
         self.stepped(step, origin, out);
     }

@@ -1,17 +1,17 @@
 //! The far end of the pipeline: attributes go out, and the engine's verdict comes back.
 //!
-//! Invariant: one set of attributes is out at a time, and the safe head moves only to the block
-//! that those attributes became.
+//! Invariant: one set of attributes is out at a time, and the heads move only to the block that
+//! those attributes became, or back to the safe head.
 
-use super::{Derivation, Halt};
+use super::{Derivation, Halt, Head};
 use crate::{
     attributes::{self, AttributesError},
-    step::{CriticalReason, DerivedAttributes, ResetReason, Step},
+    step::{CriticalReason, DerivedAttributes, Rejection, ResetReason, Step},
     trace::Trace,
 };
 use alloc::boxed::Box;
 use alloy_primitives::B256;
-use opal_protocol::{L1Id, L2Ref, SingularBatch, SystemConfig};
+use opal_protocol::{Fork, L1Id, L2Ref, SingularBatch, SystemConfig};
 
 /// Attributes that were handed out and neither confirmed nor rejected yet.
 #[derive(Clone, Debug)]
@@ -22,12 +22,14 @@ pub(super) struct Outstanding {
     expected: L2Ref,
     /// The configuration that will read back from it.
     config: SystemConfig,
+    /// Whether the block makes everything up to it safe.
+    concludes: bool,
 }
 
 impl Derivation {
     /// Turns an accepted batch into attributes.
     pub(super) fn hand_out(&mut self, batch: SingularBatch, is_last_in_span: bool) -> Option<Step> {
-        let parent = self.safe_head;
+        let parent = self.pending.block;
         let l1_origin = L1Id {
             hash: batch.epoch_hash,
             number: batch.epoch_num,
@@ -38,7 +40,7 @@ impl Derivation {
                 &self.l1_chain,
                 &self.upgrades,
                 &parent,
-                &self.safe_config,
+                &self.pending.config,
                 epoch,
                 batch.timestamp,
             ),
@@ -93,11 +95,13 @@ impl Derivation {
             deposits_only,
             expected,
             config,
+            concludes: is_last_in_span || self.is_holocene(),
         });
         Some(Step::Attributes(derived))
     }
 
-    /// The attributes became `block`: it is the new safe head.
+    /// The attributes became `block`: it is the new pending safe head and, at the end of a batch
+    /// (from Holocene on: always), the new safe head.
     ///
     /// A block that does not fit the attributes makes the next step a reset.
     pub fn confirm(&mut self, block: L2Ref) {
@@ -110,30 +114,52 @@ impl Derivation {
         };
         match self.outstanding.take() {
             Some(outstanding) if fits(&outstanding) => {
-                self.safe_head = block;
-                self.safe_config = outstanding.config;
-                self.window.advance_to(block.l1_origin);
+                let config = outstanding.config;
+                self.pending = Head { block, config };
+                if outstanding.concludes {
+                    self.safe = self.pending;
+                    self.window.advance_to(block.l1_origin);
+                }
             }
-            None if block == self.safe_head => {}
+            None if block == self.pending.block => {}
             _ => self.halted = Some(Halt::Reset(ResetReason::ForeignSafeHead(block.id()))),
         }
     }
 
-    /// The engine found the attributes invalid. Gives the attributes of the block that takes their
-    /// place: the same without batch transactions; the rest of the channel is dropped. `None` if
-    /// there were none to leave out (or nothing is out): then derivation is stuck.
+    /// The engine found the attributes invalid: says what takes their place.
     ///
-    /// spec: holocene/derivation.md#engine-queue
-    pub fn reject(&mut self) -> Option<DerivedAttributes> {
-        let outstanding = self.outstanding.as_mut()?;
-        let Some(deposits_only) = outstanding.deposits_only.take() else {
-            let reason = CriticalReason::DepositsRejected(self.safe_head.id());
-            self.halted = Some(Halt::Critical(reason));
-            return None;
+    /// spec: protocol/derivation.md#l1-sync-payload-attributes-processing,
+    /// holocene/derivation.md#engine-queue
+    pub fn reject(&mut self) -> Rejection {
+        let Some(mut outstanding) = self.outstanding.take() else {
+            return Rejection::NothingOut;
         };
-        let (number, parent) = (outstanding.expected.number, self.safe_head.hash);
-        self.trace.push(Trace::PayloadReplaced { number, parent });
-        self.batches.flush(&mut self.trace);
-        Some(*deposits_only)
+        let Some(deposits_only) = outstanding.deposits_only.take() else {
+            let reason = CriticalReason::DepositsRejected(self.pending.block.id());
+            self.halted = Some(Halt::Critical(reason));
+            return Rejection::Critical(reason);
+        };
+        let (number, parent) = (outstanding.expected.number, self.pending.block.hash);
+        if self.is_holocene() {
+            self.trace.push(Trace::PayloadReplaced { number, parent });
+            self.batches.flush(&mut self.trace);
+            self.outstanding = Some(outstanding);
+            return Rejection::Replace(deposits_only);
+        }
+        let to = self.safe.block;
+        let taken_back = self.pending.block.number.saturating_sub(to.number);
+        self.trace.push(Trace::BatchRejected {
+            number,
+            parent,
+            taken_back,
+        });
+        self.batches.abandon();
+        self.pending = self.safe;
+        Rejection::Rewind { to }
+    }
+
+    /// Whether the L1 block being read belongs to Holocene.
+    pub(super) fn is_holocene(&self) -> bool {
+        self.cfg.is_active(Fork::Holocene, self.origin.time)
     }
 }

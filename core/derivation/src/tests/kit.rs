@@ -2,7 +2,8 @@
 //! blocks, and a toy engine whose block hash is a hash of the attributes.
 
 use crate::{
-    Derivation, DerivedAttributes, L1Request, L2BlockInput, Start, Step, Trace, attributes,
+    Derivation, DerivedAttributes, L1Request, L2BlockInput, Rejection, Start, Step, Trace,
+    attributes,
 };
 use alloy_consensus::{Header, SignableTransaction, TxEip1559, TxEnvelope};
 use alloy_eips::{eip2718::Encodable2718, eip4844::Blob};
@@ -262,7 +263,15 @@ impl World {
             poison.is_some_and(|poison| txs.contains(poison))
         };
         if poisoned(&derived) {
-            derived = self.derivation.reject().expect("had batch transactions");
+            match self.derivation.reject() {
+                Rejection::Replace(replacement) => derived = *replacement,
+                Rejection::Rewind { to } => {
+                    self.l2.truncate(to.number as usize + 1);
+                    self.derived.truncate(to.number as usize);
+                    return;
+                }
+                other => panic!("had batch transactions: {other:?}"),
+            }
         }
         let block = self.seal(&derived);
         self.derived.push(derived);

@@ -5,7 +5,8 @@ use super::kit::{
     data_of, frames, singular, singulars,
 };
 use crate::{
-    L1Request, L2BlockInput, PushError, ResetReason, Step, Trace, attributes::build, sync_start,
+    L1Request, L2BlockInput, PushError, Rejection, ResetReason, Step, Trace, attributes::build,
+    sync_start,
 };
 use alloy_primitives::{Address, B256, Bytes};
 use opal_protocol::{ConfigUpdate, Fork, InboxTx, L2Ref, SystemConfig};
@@ -536,7 +537,7 @@ fn unasked_input_is_refused() {
     );
     assert_eq!(derivation.push_l2(vec![]), Err(PushError::NotRequested));
     assert_eq!(derivation.push_l1(second), Ok(()));
-    assert_eq!(derivation.reject(), None);
+    assert_eq!(derivation.reject(), Rejection::NothingOut);
 }
 
 #[test]

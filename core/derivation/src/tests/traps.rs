@@ -8,7 +8,7 @@ use super::{
     pipeline::{assert_safe, plan},
 };
 use crate::{
-    ChannelDropped, CriticalReason, DataIgnored, DropReason, FrameDropped, L1Request,
+    ChannelDropped, CriticalReason, DataIgnored, DropReason, FrameDropped, L1Request, Rejection,
     SpanDropReason, Step, Trace,
 };
 use alloy_consensus::{Header, SignableTransaction, TxEip7702, TxEnvelope, TxLegacy};
@@ -543,14 +543,16 @@ fn trap_31_rejected_deposits_are_critical() {
             other => panic!("{other:?}"),
         }
     }
-    let deposits_only = world.derivation.reject().expect("two transactions less");
+    let Rejection::Replace(deposits_only) = world.derivation.reject() else {
+        panic!("two transactions less");
+    };
     assert_eq!(
         deposits_only.attributes.transactions.map(|txs| txs.len()),
         Some(1)
     );
     assert_eq!(world.derivation.step(), Step::Idle);
-    assert_eq!(world.derivation.reject(), None);
     let critical = CriticalReason::DepositsRejected(world.l2[0].block.id());
+    assert_eq!(world.derivation.reject(), Rejection::Critical(critical));
     assert_eq!(world.derivation.step(), Step::Critical(critical));
 }
 

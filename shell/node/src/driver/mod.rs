@@ -20,7 +20,7 @@ use crate::{
     safedb::SafeDb,
     status::{Health, Published},
 };
-use opal_derivation::{L1Request, Step};
+use opal_derivation::{L1Request, Rejection, Step};
 use opal_l1::{L1Heads, L1Source};
 use opal_protocol::{L1Ref, RollupConfig};
 use opal_rollup::{Event as RollupEvent, ResetCause, Rollup, RollupOptions, SafeAt, StartRefusal};
@@ -220,14 +220,17 @@ impl Driver {
 
     fn stepped(&mut self, outcome: Outcome) {
         let Outcome {
-            replacement,
+            rejection,
             step,
             trace,
             origin,
         } = outcome;
         self.journal.trace(&trace);
-        if let Some(replacement) = replacement {
-            self.feed(RollupEvent::Derived(replacement));
+        match rejection {
+            Some(Rejection::Replace(attributes)) => self.feed(RollupEvent::Derived(attributes)),
+            Some(Rejection::Rewind { to }) => self.feed(RollupEvent::Rewound(to)),
+            // What is critical is in the step.
+            Some(Rejection::Critical(_) | Rejection::NothingOut) | None => {}
         }
         match step {
             Step::Attributes(derived) => self.feed(RollupEvent::Derived(derived)),
