@@ -44,6 +44,20 @@ impl Default for ChainOpConfig {
     }
 }
 
+/// Where an alt-DA chain keeps its batches: commitments to them lie on L1, the data elsewhere.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AltDaConfig {
+    /// The DataAvailabilityChallenge contract on L1; zero where nobody can challenge.
+    pub da_challenge_contract_address: Address,
+    /// `KeccakCommitment` or `GenericCommitment`.
+    pub da_commitment_type: String,
+    /// L1 blocks within which a commitment can be challenged.
+    pub da_challenge_window: u64,
+    /// L1 blocks within which a challenge must be answered.
+    pub da_resolve_window: u64,
+}
+
 /// All that a rollup node must know of its chain before it reads the first byte of L1.
 ///
 /// Serializes as op-node's `rollup.json`. Unknown keys are ignored, as op-node does for newer
@@ -83,6 +97,10 @@ pub struct RollupConfig {
     /// some chains have in their history.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub keep_karst_upgrade_gas: bool,
+    /// Set where batches lie outside L1. Known so that such a chain is refused; see
+    /// [`Self::validate`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alt_da: Option<AltDaConfig>,
 }
 
 /// A rollup configuration that cannot be used, with the key at fault.
@@ -144,6 +162,12 @@ impl RollupConfig {
             return Err(ConfigError::Value {
                 key: "l2_chain_id",
                 problem: "must differ from l1_chain_id",
+            });
+        }
+        if self.alt_da.is_some() {
+            return Err(ConfigError::Value {
+                key: "alt_da",
+                problem: "is set: the chain's batches lie outside L1, where Opal cannot read them yet",
             });
         }
         let mut earlier = Fork::Bedrock;

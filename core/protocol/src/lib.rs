@@ -22,6 +22,7 @@ pub mod l1_block;
 pub mod l1_chain;
 pub mod l1_info;
 pub mod l2_block;
+pub mod networks;
 pub mod output;
 pub mod predeploys;
 pub mod refs;
@@ -31,7 +32,7 @@ pub mod upgrades;
 
 pub use batch::{Batch, BatchError, SingularBatch, SpanBatch, SpanBlock, SpanContext};
 pub use channel::{BatchReader, ChannelRules, Compression};
-pub use config::{ConfigError, RollupConfig, RollupGenesis};
+pub use config::{AltDaConfig, ConfigError, RollupConfig, RollupGenesis};
 pub use deposit::{DepositError, DepositSource};
 pub use forks::{Fork, ForkTimes};
 pub use frame::{ChannelId, Frame};
