@@ -110,6 +110,7 @@ impl Plan {
             protocol_versions_address: Address::ZERO,
             chain_op_config: ChainOpConfig::default(),
             keep_karst_upgrade_gas: random.percent(30),
+            alt_da: None,
         };
         let finality_depth = random.between(6, 14);
         let batcher = Pace {

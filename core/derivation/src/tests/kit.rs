@@ -57,6 +57,7 @@ pub(super) fn config(last: Fork) -> RollupConfig {
         protocol_versions_address: Address::ZERO,
         chain_op_config: ChainOpConfig::default(),
         keep_karst_upgrade_gas: false,
+        alt_da: None,
     }
 }
 
