@@ -6,7 +6,10 @@ use op_alloy_consensus::TxDeposit;
 use opal_protocol::{
     DepositSource, Fork, UpgradeBundle, UpgradeTx, Upgrades,
     deposit::decode_deposit,
-    upgrades::{UPGRADING_FORKS, UpgradeError, isthmus_bundle, jovian_bundle},
+    predeploys,
+    upgrades::{
+        UPGRADING_FORKS, UpgradeError, ecotone_bundle, fjord_bundle, isthmus_bundle, jovian_bundle,
+    },
 };
 
 fn decoded(bundle: &UpgradeBundle) -> Vec<TxDeposit> {
@@ -29,12 +32,113 @@ fn created(bundle: &UpgradeBundle) -> Vec<Address> {
     creations.map(|tx| tx.from.create(0)).collect()
 }
 
+fn gas_limits(bundle: &UpgradeBundle) -> Vec<u64> {
+    let deposits = decoded(bundle);
+    deposits.iter().map(|tx| tx.gas_limit).collect()
+}
+
+fn oracle() -> TxKind {
+    TxKind::Call(predeploys::GAS_PRICE_ORACLE)
+}
+
+fn depositor() -> Address {
+    predeploys::DEPOSITOR_ACCOUNT
+}
+
+fn ecotone() -> UpgradeBundle {
+    ecotone_bundle(bytes!("01"), bytes!("02"))
+}
+
+fn fjord() -> UpgradeBundle {
+    fjord_bundle(bytes!("01"))
+}
+
 fn isthmus() -> UpgradeBundle {
     isthmus_bundle(bytes!("01"), bytes!("02"), bytes!("03"))
 }
 
 fn jovian() -> UpgradeBundle {
     jovian_bundle(bytes!("01"), bytes!("02"))
+}
+
+#[test]
+fn ecotone_as_the_spec_lists_it() {
+    assert_eq!(
+        source_hashes(&ecotone()),
+        [
+            b256!("877a6077205782ea15a6dc8699fa5ebcec5e0f4389f09cb8eda09488231346f8"),
+            b256!("a312b4510adf943510f05fcc8f15f86995a5066bd83ce11384688ae20e6ecf42"),
+            b256!("18acb38c5ff1c238a7460ebc1b421fa49ec4874bdf1e0a530d234104e5e67dbc"),
+            b256!("ee4f9385eceef498af0be7ec5862229f426dec41c8d42397c7257a5117d9230a"),
+            b256!("0c1cb38e99dbc9cbfab3bb80863380b0905290b37eb3d6ab18dc01c1f3e75f93"),
+            b256!("69b763c48478b9dc2f65ada09b3d92133ec592ea715ec65ad6e7f3dc519dc00c"),
+        ]
+    );
+    assert_eq!(
+        created(&ecotone()),
+        [
+            address!("07dbe8500fc591d1852B76feE44d5a05e13097Ff"),
+            address!("b528D11cC114E026F138fE568744c6D45ce6Da7A"),
+            address!("000F3df6D732807Ef1319fB7B8bB8522d0Beac02"),
+        ]
+    );
+    assert_eq!(
+        gas_limits(&ecotone()),
+        [375_000, 1_000_000, 50_000, 50_000, 80_000, 250_000]
+    );
+    let deposits = decoded(&ecotone());
+    assert_eq!(
+        deposits[2].input,
+        bytes!("3659cfe600000000000000000000000007dbe8500fc591d1852b76fee44d5a05e13097ff")
+    );
+    assert_eq!(
+        deposits[3].input,
+        bytes!("3659cfe6000000000000000000000000b528d11cc114e026f138fe568744c6d45ce6da7a")
+    );
+    assert_eq!(
+        (deposits[3].from, deposits[3].to),
+        (Address::ZERO, oracle())
+    );
+    assert_eq!(deposits[4].input, bytes!("22b90ab3"));
+    assert_eq!((deposits[4].from, deposits[4].to), (depositor(), oracle()));
+    // The runtime code of EIP-4788 is its init code after 9 bytes, and this is its known hash.
+    assert_eq!(
+        keccak256(&deposits[5].input[9..]),
+        b256!("f57acd40259872606d76197ef052f3d35588dadf919ee1f0e3cb9b62d3f4b02c")
+    );
+    // A creator that was used before deploys a second copy elsewhere.
+    assert_eq!(
+        deposits[5].from.create(1),
+        address!("E3aE1Ae551eeEda337c0BfF6C4c7cbA98dce353B")
+    );
+}
+
+#[test]
+fn fjord_as_the_spec_lists_it() {
+    assert_eq!(
+        source_hashes(&fjord()),
+        [
+            b256!("86122c533fdcb89b16d8713174625e44578a89751d96c098ec19ab40a51a8ea3"),
+            b256!("1e6bb0c28bfab3dc9b36ffb0f721f00d6937f33577606325692db0965a7d58c6"),
+            b256!("bac7bb0d5961cad209a345408b0280a0d4686b1b20665e1b0f9cdafd73b19b6b"),
+        ]
+    );
+    assert_eq!(
+        created(&fjord()),
+        [address!("a919894851548179A0750865e7974DA599C0Fac7")]
+    );
+    assert_eq!(gas_limits(&fjord()), [1_450_000, 50_000, 90_000]);
+    let deposits = decoded(&fjord());
+    assert_eq!(
+        deposits[1].input,
+        bytes!("3659cfe6000000000000000000000000a919894851548179a0750865e7974da599c0fac7")
+    );
+    assert_eq!(
+        (deposits[1].from, deposits[1].to),
+        (Address::ZERO, oracle())
+    );
+    assert_eq!(deposits[2].input, bytes!("8e98b106"));
+    assert_eq!((deposits[2].from, deposits[2].to), (depositor(), oracle()));
 }
 
 #[test]
