@@ -7,7 +7,7 @@
 
 use crate::{
     block::Block,
-    config::{BatchForm, MAX_CHANNEL_RAW_BYTES, SubmissionConfig},
+    config::{BatchForm, DataForm, MAX_CHANNEL_RAW_BYTES, SubmissionConfig},
 };
 use alloc::vec::Vec;
 use opal_protocol::{
@@ -33,6 +33,7 @@ const RLP_HEADER_BYTES: usize = 5;
 pub(crate) struct Form {
     pub(crate) batch: BatchForm,
     pub(crate) compression: Compression,
+    pub(crate) data: DataForm,
 }
 
 /// What became of a block that was offered.

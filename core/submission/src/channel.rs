@@ -1,6 +1,6 @@
 //! A closed channel on its way to L1: which of its transactions are sent, which have landed.
 
-use crate::config::{DataForm, SubmissionConfig};
+use crate::config::DataForm;
 use alloc::{boxed::Box, vec::Vec};
 use alloy_eips::eip4844::Blob;
 use alloy_primitives::Bytes;
@@ -82,10 +82,10 @@ impl Channel {
         blocks: (u64, u64),
         data: Vec<u8>,
         first_id: TxId,
-        config: &SubmissionConfig,
+        form: DataForm,
     ) -> Self {
         let data = Bytes::from(data);
-        let size = config.frame_data_bytes();
+        let size = form.frame_data_bytes();
         let count = data.len().div_ceil(size).max(1);
         let frames: Vec<Frame> = (0..count)
             .map(|index| Frame {
@@ -97,14 +97,14 @@ impl Channel {
             .collect();
         let ids = (first_id.0..).map(TxId);
         let txs = frames
-            .chunks(config.frames_per_tx())
+            .chunks(form.frames_per_tx())
             .zip(ids)
             .map(|(frames, id)| ChannelTx {
                 id,
                 stage: Stage::Unsent(frames.to_vec()),
             })
             .collect();
-        let in_blobs = matches!(config.data, DataForm::Blobs { .. });
+        let in_blobs = matches!(form, DataForm::Blobs { .. });
         Self {
             id,
             blocks,

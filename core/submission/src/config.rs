@@ -58,7 +58,7 @@ pub struct SubmissionConfig {
     pub compression: Compression,
     /// Compression level: up to 11 for brotli, up to 9 for zlib.
     pub compression_level: u8,
-    /// What carries the frames.
+    /// What carries the frames. Chains before Ecotone get calldata whatever this says.
     pub data: DataForm,
     /// Frames that a channel aims to fill.
     pub target_num_frames: usize,
@@ -133,26 +133,32 @@ impl SubmissionConfig {
         Ok(())
     }
 
+    /// Compressed bytes that a channel aims at whose frames are carried by `data`.
+    pub(crate) const fn target_bytes(&self, data: DataForm) -> usize {
+        data.frame_data_bytes()
+            .saturating_mul(self.target_num_frames)
+    }
+}
+
+impl DataForm {
+    /// What carries frames on chains that know no blobs: transactions as op-batcher sends them,
+    /// below the size limit of L1 nodes' pools.
+    pub(crate) const BEFORE_BLOBS: Self = Self::Calldata { max_bytes: 120_000 };
+
     /// Data bytes in one frame.
-    pub(crate) const fn frame_data_bytes(&self) -> usize {
-        let carrier = match self.data {
-            DataForm::Blobs { .. } => MAX_BLOB_DATA_BYTES,
-            DataForm::Calldata { max_bytes } => max_bytes,
+    pub(crate) const fn frame_data_bytes(self) -> usize {
+        let carrier = match self {
+            Self::Blobs { .. } => MAX_BLOB_DATA_BYTES,
+            Self::Calldata { max_bytes } => max_bytes,
         };
         carrier.saturating_sub(VERSION_BYTES + FRAME_OVERHEAD_BYTES)
     }
 
     /// Frames in one transaction.
-    pub(crate) const fn frames_per_tx(&self) -> usize {
-        match self.data {
-            DataForm::Blobs { max_per_tx } => max_per_tx,
-            DataForm::Calldata { .. } => 1,
+    pub(crate) const fn frames_per_tx(self) -> usize {
+        match self {
+            Self::Blobs { max_per_tx } => max_per_tx,
+            Self::Calldata { .. } => 1,
         }
-    }
-
-    /// Compressed bytes that a channel aims at.
-    pub(crate) const fn target_bytes(&self) -> usize {
-        self.frame_data_bytes()
-            .saturating_mul(self.target_num_frames)
     }
 }

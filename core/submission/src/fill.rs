@@ -1,9 +1,10 @@
 //! Filling channels: which blocks go together, in which form, and when it is enough.
 
 use crate::{
+    block::Block,
     builder::{Added, Form, OpenChannel, Verdict},
     channel::{Channel, TxId},
-    config::{BatchForm, MAX_UNSENT_CHANNELS},
+    config::{BatchForm, DataForm, MAX_UNSENT_CHANNELS},
     submission::{CloseReason, Submission, Trace},
 };
 use alloc::vec::Vec;
@@ -18,7 +19,7 @@ impl Submission {
                 return;
             }
             while let Some(block) = self.blocks.get(self.cursor) {
-                let form = self.form(block.l2());
+                let form = self.form(block);
                 let opened = OpenChannel::new(
                     form,
                     block.l2().number,
@@ -31,8 +32,8 @@ impl Submission {
                     break;
                 }
                 self.cursor += 1;
-                if open.seems_full(self.config.target_bytes(), self.ratio) && self.try_close_full()
-                {
+                let target = self.config.target_bytes(open.form.data);
+                if open.seems_full(target, self.ratio) && self.try_close_full() {
                     break;
                 }
             }
@@ -50,30 +51,40 @@ impl Submission {
         }
     }
 
-    /// How blocks can be written now. spec: protocol/fjord/derivation.md#brotli-channel-compression,
-    /// protocol/delta/span-batches.md#span-batch-processing
-    fn form(&self, first: &L2Ref) -> Form {
-        let drift = self.rollup.max_sequencer_drift_at(first.time);
-        // The origin's time is not known here; it is at most this much older than the block's.
-        let is_delta = self
-            .rollup
-            .is_active(Fork::Delta, first.time.saturating_sub(drift))
-            || self
-                .rollup
-                .is_active(Fork::Delta, self.rollup.genesis.l2_time);
-        let is_fjord = self.rollup.is_active(Fork::Fjord, self.l1_time);
+    /// How a channel that starts with `first` can be written now. Span batches count by the time of
+    /// the first block's L1 origin, compression and blobs by that of the L1 block that includes the
+    /// frames, which is not before L1's head. A channel keeps its form: forms are never withdrawn.
+    ///
+    /// spec: protocol/delta/span-batches.md#activation, protocol/ecotone/derivation.md#blob-retrieval,
+    /// protocol/fjord/derivation.md#brotli-channel-compression
+    fn form(&self, first: &Block) -> Form {
+        let is_active = |fork, time| self.rollup.is_active(fork, time);
+        let is_delta = is_active(Fork::Delta, self.origin_time_at_least(first));
         Form {
-            batch: if is_delta && !self.is_window_closing(first) {
+            batch: if is_delta && !self.is_window_closing(first.l2()) {
                 self.config.batch
             } else {
                 BatchForm::Singular
             },
-            compression: if is_fjord {
+            compression: if is_active(Fork::Fjord, self.l1_time) {
                 self.config.compression
             } else {
                 Compression::Zlib
             },
+            data: match self.config.data {
+                DataForm::Blobs { .. } if !is_active(Fork::Ecotone, self.l1_time) => {
+                    DataForm::BEFORE_BLOBS
+                }
+                data => data,
+            },
         }
+    }
+
+    /// The time of a block's L1 origin, as the block says; else the rollup's genesis, which is
+    /// never later.
+    fn origin_time_at_least(&self, block: &Block) -> u64 {
+        let genesis_time = self.rollup.genesis.l2_time;
+        block.origin_time().unwrap_or(genesis_time)
     }
 
     /// Whether a channel that starts with `first` may land after its sequencing window.
@@ -107,9 +118,9 @@ impl Submission {
     /// Compresses the open channel and closes it if it is full. Blocks that do not fit any more
     /// are taken out.
     fn try_close_full(&mut self) -> bool {
-        let target = self.config.target_bytes();
         let mut is_last = false;
         while let Some(open) = &mut self.open {
+            let target = self.config.target_bytes(open.form.data);
             let measured = open.measure(target, is_last, &self.config);
             self.ratio = self.ratio.learn(measured.ratio);
             match measured.verdict {
@@ -140,10 +151,11 @@ impl Submission {
             return;
         };
         let (blocks, raw_bytes) = ((open.first, open.last()), open.raw_bytes());
+        let form = open.form.data;
         let data = open.into_data(measured, &self.config);
         let bytes = data.len();
         let id = self.fresh_channel_id();
-        let channel = Channel::new(id, blocks, data, TxId(self.next_tx_id), &self.config);
+        let channel = Channel::new(id, blocks, data, TxId(self.next_tx_id), form);
         self.next_tx_id = self.next_tx_id.wrapping_add(channel.tx_count());
         self.channels.push_back(channel);
         self.note(Trace::ChannelClosed {

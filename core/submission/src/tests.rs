@@ -415,7 +415,9 @@ fn a_channel_closes_by_duration_window_or_demand() {
 fn older_chains_get_what_they_can_read() {
     // (newest fork, compression, batch)
     let table = [
+        (Fork::Bedrock, Compression::Zlib, BatchForm::Singular),
         (Fork::Canyon, Compression::Zlib, BatchForm::Singular),
+        (Fork::Delta, Compression::Zlib, BatchForm::Span),
         (Fork::Ecotone, Compression::Zlib, BatchForm::Span),
         (Fork::Fjord, Compression::Brotli, BatchForm::Span),
     ];
@@ -432,6 +434,98 @@ fn older_chains_get_what_they_can_read() {
             BatchReader::open(&frames[0].data, rules, SpanContext::from(&*rollup)).unwrap();
         let is_span = matches!(reader.next_batch(), Some(Ok(Batch::Span(_))));
         assert_eq!(is_span, batch == BatchForm::Span, "{fork}");
+    }
+}
+
+/// A chain whose forks up to Fjord activate 100 seconds apart, Regolith at 100.
+fn growing() -> Arc<RollupConfig> {
+    let mut forks = ForkTimes::default();
+    for (index, fork) in Fork::ALL.into_iter().enumerate().skip(1).take(5) {
+        forks.set(fork, Some(index as u64 * 100));
+    }
+    rollup(forks)
+}
+
+#[test]
+fn channels_follow_the_forks_of_l1() {
+    use Compression::{Brotli, Zlib};
+    let rollup = growing();
+    let blobs = SubmissionConfig {
+        compression_level: 1,
+        ..SubmissionConfig::default()
+    };
+    // Time of L1's head, Ecotone at 400, Fjord at 500.
+    for (time, compression, in_blobs) in [
+        (399, Zlib, false),
+        (400, Zlib, true),
+        (499, Zlib, true),
+        (500, Brotli, true),
+    ] {
+        let mut submission = started(blobs, &rollup);
+        submission.on_l1_head(1, time);
+        push_all(&mut submission, &chain(2, &mut Random::new(1), 1, 10));
+        submission.flush();
+        let tx = submission.next_tx().unwrap();
+        assert_eq!(tx.in_blobs, in_blobs, "{time}");
+        assert_eq!(tx.calldata().is_empty(), in_blobs, "{time}");
+        assert_eq!(tx.blobs().is_empty(), !in_blobs, "{time}");
+        let is_brotli = tx.frames[0].data[0] == 1;
+        assert_eq!(is_brotli, compression == Brotli, "{time}");
+    }
+}
+
+#[test]
+fn a_channel_keeps_the_form_it_began_with() {
+    let rollup = growing();
+    let mut submission = started(SubmissionConfig::default(), &rollup);
+    submission.on_l1_head(1, 399);
+    let blocks = chain(4, &mut Random::new(1), 1, 10);
+    push_all(&mut submission, &blocks[..2]);
+    assert_eq!(submission.next_tx(), None, "nothing is due yet");
+    submission.on_l1_head(2, 500);
+    push_all(&mut submission, &blocks[2..]);
+    submission.flush();
+    let tx = submission.next_tx().unwrap();
+    assert_eq!((tx.blocks, tx.in_blobs), ((1, 4), false));
+    assert_ne!(tx.frames[0].data[0], 1, "zlib");
+}
+
+#[test]
+fn span_batches_go_by_the_time_of_the_first_l1_origin() {
+    let rollup = growing();
+    // Delta at 300. The block is younger than its L1 origin.
+    for (origin_time, is_span) in [(299, false), (300, true)] {
+        let info = opal_protocol::l1_info_deposit(
+            &rollup,
+            &opal_protocol::L1ChainConfig::dev(900),
+            &opal_protocol::SystemConfig::default(),
+            0,
+            &alloy_consensus::Header {
+                timestamp: origin_time,
+                ..Default::default()
+            },
+            B256::ZERO,
+            310,
+        );
+        let deposit = opal_protocol::deposit::encode_deposit(&info);
+        let mut random = Random::new(1);
+        let tx = transaction(&mut random, Bytes::new());
+        let l2 = L2Ref {
+            hash: B256::repeat_byte(1),
+            number: 1,
+            parent_hash: genesis().hash,
+            time: 310,
+            ..L2Ref::default()
+        };
+        let mut submission = started(small_calldata(), &rollup);
+        submission.on_l1_head(1, 310);
+        push_all(&mut submission, &[Block::new(l2, [deposit, tx])]);
+        submission.flush();
+        let data = submission.next_tx().unwrap().frames[0].data.clone();
+        let rules = ChannelRules::at(&rollup, 310);
+        let mut reader = BatchReader::open(&data, rules, SpanContext::from(&*rollup)).unwrap();
+        let is = matches!(reader.next_batch(), Some(Ok(Batch::Span(_))));
+        assert_eq!(is, is_span, "{origin_time}");
     }
 }
 
