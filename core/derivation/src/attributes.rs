@@ -12,7 +12,7 @@ use alloy_rpc_types_engine::PayloadAttributes;
 use op_alloy_rpc_types_engine::OpPayloadAttributes;
 use opal_protocol::{
     Fork, L1Block, L1ChainConfig, L1Id, L2Ref, RollupConfig, SystemConfig, Upgrades, deposit,
-    l1_info_deposit, predeploys,
+    l1_info_deposit, predeploys, upgrades::UPGRADING_FORKS,
 };
 
 /// Why an L1 block cannot be the origin of a block on this parent.
@@ -25,6 +25,14 @@ pub enum AttributesError {
         epoch: L1Id,
         /// The origin of the parent.
         parent_origin: L1Id,
+    },
+    /// The block activates a fork whose upgrade transactions are not at hand.
+    #[error("the block at time {l2_time} activates {fork}, whose upgrade transactions are missing")]
+    MissingBundle {
+        /// The fork.
+        fork: Fork,
+        /// Time of the L2 block in seconds.
+        l2_time: u64,
     },
     /// The block would be older than its L1 origin.
     #[error("a block at time {l2_time} would be older than its L1 origin at time {l1_time}")]
@@ -50,6 +58,9 @@ pub fn build(
     epoch: &L1Block,
     l2_time: u64,
 ) -> Result<(OpPayloadAttributes, SystemConfig), AttributesError> {
+    if let Some(fork) = upgrades.missing_at(cfg, l2_time) {
+        return Err(AttributesError::MissingBundle { fork, l2_time });
+    }
     let mut config = *parent_config;
     config.gas_limit = configured_gas_limit(cfg, upgrades, parent, parent_config.gas_limit);
     let first_of_epoch = is_first_of_epoch(parent, epoch)?;
@@ -113,14 +124,7 @@ pub fn build(
 ///
 /// spec: protocol/derivation.md#network-upgrade-automation-transactions, fjord/derivation.md#constant-maximum-sequencer-drift
 pub fn must_be_empty(cfg: &RollupConfig, origin_time: u64, l2_time: u64) -> bool {
-    const UPGRADING: [Fork; 5] = [
-        Fork::Ecotone,
-        Fork::Fjord,
-        Fork::Isthmus,
-        Fork::Jovian,
-        Fork::Karst,
-    ];
-    UPGRADING
+    UPGRADING_FORKS
         .into_iter()
         .any(|fork| cfg.is_activation_block(fork, l2_time))
         || l2_time > origin_time.saturating_add(cfg.max_sequencer_drift_at(origin_time))

@@ -1,16 +1,16 @@
-//! The batch stage: judges the batches of the channel at hand against the safe head.
+//! The batch stage: judges the batches of complete channels against the safe chain.
 //!
 //! In: complete channels, one at a time; the safe chain's blocks where a span batch overlaps them.
-//! Out: the batch of the next block. Invariant (Holocene): batches come strictly in order, so at
-//! most one channel and one span batch are held, and an invalid batch ends both.
-//!
-//! spec: holocene/derivation.md#batch-queue, holocene/derivation.md#span-batches
+//! Out: the batch of the next block. Invariant: a channel is read to its end, batch by batch,
+//! within the L1 block that completed it.
 
 use crate::{
+    batch_queue::BatchQueue,
     channel_stage::CompleteChannel,
-    checks::{SpanDropReason, SpanVerdict, Surroundings, Verdict, check_singular},
-    open_span::{OpenSpan, SpanItem, first_timestamp},
-    step::{L2BlockInput, PushError, ResetReason},
+    checks::Surroundings,
+    limits::QUEUED_BATCH_BYTES_MAX,
+    step::{CriticalReason, L2BlockInput, PushError, ResetReason},
+    strict_batches::StrictBatches,
     trace::{ChannelDropped, Trace, TraceLog},
     window::EpochWindow,
 };
@@ -20,6 +20,8 @@ use opal_protocol::{Batch, BatchReader, ChannelId, ChannelRules, SingularBatch, 
 /// The batch stage, by era.
 #[derive(Clone, Debug)]
 pub(crate) enum BatchStage {
+    /// Before Holocene: batches wait for their turn.
+    Queue(BatchQueue),
     /// Holocene and later: strict order.
     Holocene(StrictBatches),
 }
@@ -38,38 +40,54 @@ pub(crate) enum Pull {
     Progress,
     /// The stage is empty: it needs another channel.
     Dry,
+    /// The stage cannot go on.
+    Critical(CriticalReason),
 }
 
 impl BatchStage {
-    /// An empty stage under Holocene's rules.
-    pub(crate) const fn holocene() -> Self {
-        Self::Holocene(StrictBatches {
-            channel: None,
-            span: None,
-        })
+    /// An empty stage under the rules before Holocene.
+    pub(crate) const fn queue() -> Self {
+        Self::Queue(BatchQueue::new(QUEUED_BATCH_BYTES_MAX))
     }
 
-    /// Takes a complete channel. The stage must be dry.
+    /// An empty stage under Holocene's rules.
+    pub(crate) fn holocene() -> Self {
+        Self::Holocene(StrictBatches::default())
+    }
+
+    /// Takes a complete channel. The stage must be dry. `is_judging` as in [`Self::pull`].
     pub(crate) fn open(
         &mut self,
         channel: CompleteChannel,
+        is_judging: bool,
         rules: ChannelRules,
         context: SpanContext,
         trace: &mut TraceLog,
     ) {
-        match self {
-            Self::Holocene(stage) => stage.open(channel, rules, context, trace),
+        if matches!(self, Self::Holocene(_)) && !is_judging {
+            let (channel, reason) = (channel.id, ChannelDropped::Past);
+            return trace.push(Trace::ChannelDropped { channel, reason });
+        }
+        if let Some(channel) = OpenChannel::new(&channel, rules, context, trace) {
+            match self {
+                Self::Queue(stage) => stage.open(channel),
+                Self::Holocene(stage) => stage.open(channel),
+            }
         }
     }
 
-    /// Looks for the batch of the next block.
+    /// Looks for the batch of the next block. Unless `is_judging`, the L1 block being read was
+    /// judged before this pipeline started: then there is no next block to be found in it, and all
+    /// it can give are batches that wait for their turn.
     pub(crate) fn pull(
         &mut self,
+        is_judging: bool,
         around: &Surroundings<'_>,
         window: &EpochWindow,
         trace: &mut TraceLog,
     ) -> Pull {
         match self {
+            Self::Queue(stage) => stage.pull(is_judging, around, window, trace),
             Self::Holocene(stage) => stage.pull(around, window, trace),
         }
     }
@@ -83,196 +101,61 @@ impl BatchStage {
         trace: &mut TraceLog,
     ) -> Result<Option<ResetReason>, PushError> {
         match self {
+            Self::Queue(stage) => stage.push_l2(blocks, around, window, trace),
             Self::Holocene(stage) => stage.push_l2(blocks, around, window, trace),
         }
     }
 
-    /// Drops what is left of the span batch at hand, because the payload made from one of its
-    /// blocks was invalid; its channel goes on.
-    pub(crate) fn abandon(&mut self) {
+    /// The payload made from a batch was invalid: drops what is left of its span and, from
+    /// Holocene on, of its channel.
+    pub(crate) fn reject(&mut self, trace: &mut TraceLog) {
         match self {
-            Self::Holocene(stage) => stage.span = None,
-        }
-    }
-
-    /// Drops the channel at hand, because a batch or the payload made from it was invalid.
-    pub(crate) fn flush(&mut self, trace: &mut TraceLog) {
-        match self {
+            Self::Queue(stage) => stage.abandon(),
             Self::Holocene(stage) => stage.flush(trace),
         }
     }
 }
 
-/// At most one channel that is being read, and at most one span batch out of it.
+/// A channel that is being read.
 #[derive(Clone, Debug)]
-pub(crate) struct StrictBatches {
-    channel: Option<(ChannelId, BatchReader)>,
-    span: Option<OpenSpan>,
+pub(crate) struct OpenChannel {
+    id: ChannelId,
+    batches: BatchReader,
 }
 
-impl StrictBatches {
-    fn open(
-        &mut self,
-        channel: CompleteChannel,
+impl OpenChannel {
+    /// Decompresses a channel, unless there is nothing in it to read.
+    fn new(
+        channel: &CompleteChannel,
         rules: ChannelRules,
         context: SpanContext,
         trace: &mut TraceLog,
-    ) {
-        let CompleteChannel { id: channel, data } = channel;
-        match BatchReader::open(&data, rules, context) {
-            Ok(reader) => {
-                let compressed_bytes = data.len() as u64;
-                trace.push(Trace::ChannelDecoded {
-                    channel,
-                    compressed_bytes,
-                });
-                self.channel = Some((channel, reader));
-            }
-            Err(_) => {
-                let reason = ChannelDropped::Undecodable;
-                trace.push(Trace::ChannelDropped { channel, reason });
-            }
-        }
-    }
-
-    fn pull(
-        &mut self,
-        around: &Surroundings<'_>,
-        window: &EpochWindow,
-        trace: &mut TraceLog,
-    ) -> Pull {
-        if let Some(span) = &mut self.span {
-            if let Some((from, to)) = span.wanted_l2(around) {
-                return Pull::NeedL2 { from, to };
-            }
-            let item = span.take_next(around, window);
-            return self.judge_item(item, around, trace);
-        }
-        let Some((channel, reader)) = &mut self.channel else {
-            return Pull::Dry;
+    ) -> Option<Self> {
+        let id = channel.id;
+        let Ok(batches) = BatchReader::open(&channel.data, rules, context) else {
+            let (channel, reason) = (id, ChannelDropped::Undecodable);
+            trace.push(Trace::ChannelDropped { channel, reason });
+            return None;
         };
-        match reader.next_batch() {
-            Some(Ok(Batch::Singular(batch))) => return self.judge(batch, true, around, trace),
-            Some(Ok(Batch::Span(batch))) => {
-                let timestamp = first_timestamp(&batch);
-                match OpenSpan::begin(batch, around, window) {
-                    Ok(span) => self.span = Some(span),
-                    Err(verdict) => self.end_span(timestamp, verdict, trace),
-                }
-            }
-            Some(Err(_)) => {
-                let (channel, reason) = (*channel, ChannelDropped::MalformedBatch);
-                trace.push(Trace::ChannelDropped { channel, reason });
-                self.channel = None;
-            }
-            None => self.channel = None,
-        }
-        Pull::Progress
+        trace.push(Trace::ChannelDecoded {
+            channel: id,
+            compressed_bytes: channel.data.len() as u64,
+        });
+        Some(Self { id, batches })
     }
 
-    fn judge_item(
-        &mut self,
-        item: SpanItem,
-        around: &Surroundings<'_>,
-        trace: &mut TraceLog,
-    ) -> Pull {
-        match item {
-            SpanItem::Batch { batch, is_last } => {
-                if is_last {
-                    self.span = None;
-                }
-                return self.judge(batch, is_last, around, trace);
-            }
-            SpanItem::Outdated { timestamp } => {
-                let verdict = SpanVerdict::Drop(SpanDropReason::OutdatedOrigin);
-                self.end_span(timestamp, verdict, trace);
-            }
-            SpanItem::Safe => {}
-            SpanItem::End => self.span = None,
-        }
-        Pull::Progress
+    pub(crate) const fn id(&self) -> ChannelId {
+        self.id
     }
 
-    fn judge(
-        &mut self,
-        batch: SingularBatch,
-        is_last_in_span: bool,
-        around: &Surroundings<'_>,
-        trace: &mut TraceLog,
-    ) -> Pull {
-        let timestamp = batch.timestamp;
-        match check_singular(around, &batch) {
-            Verdict::Accept => {
-                return Pull::Batch {
-                    batch,
-                    is_last_in_span,
-                };
-            }
-            Verdict::Past => trace.push(Trace::BatchPast { timestamp }),
-            Verdict::Drop(reason) => {
-                trace.push(Trace::BatchDropped { timestamp, reason });
-                self.flush(trace);
-            }
-        }
-        Pull::Progress
-    }
-
-    /// Records why a span batch is not used, and drops the channel if the span was invalid.
-    fn end_span(&mut self, timestamp: u64, verdict: SpanVerdict, trace: &mut TraceLog) {
-        self.span = None;
-        match verdict {
-            SpanVerdict::Accept => {}
-            SpanVerdict::Past => trace.push(Trace::BatchPast { timestamp }),
-            SpanVerdict::Undecided => trace.push(Trace::BatchUndecided { timestamp }),
-            SpanVerdict::Drop(reason) => {
-                trace.push(Trace::SpanDropped { timestamp, reason });
-                self.flush(trace);
-            }
-        }
-    }
-
-    fn push_l2(
-        &mut self,
-        blocks: &[L2BlockInput],
-        around: &Surroundings<'_>,
-        window: &EpochWindow,
-        trace: &mut TraceLog,
-    ) -> Result<Option<ResetReason>, PushError> {
-        let Some(span) = &mut self.span else {
-            return Err(PushError::NotRequested);
-        };
-        let Some((from, to)) = span.wanted_l2(around) else {
-            return Err(PushError::NotRequested);
-        };
-        let (wanted, given) = (
-            to.saturating_sub(from).saturating_add(1),
-            blocks.len() as u64,
-        );
-        if wanted != given {
-            return Err(PushError::WrongCount { wanted, given });
-        }
-        if !blocks
-            .iter()
-            .zip(from..)
-            .all(|(input, number)| input.block.number == number)
-        {
-            return Err(PushError::NotRequested);
-        }
-        let timestamp = span.timestamp();
-        match span.compare(blocks, around, window) {
-            Ok(SpanVerdict::Accept) => {}
-            Ok(verdict) => self.end_span(timestamp, verdict, trace),
-            Err(reason) => return Ok(Some(reason)),
-        }
-        Ok(None)
-    }
-
-    fn flush(&mut self, trace: &mut TraceLog) {
-        self.span = None;
-        if let Some((channel, _)) = self.channel.take() {
-            let reason = ChannelDropped::InvalidBatch;
+    /// The next batch; `None` at the end, which a malformed batch brings about too.
+    pub(crate) fn next_batch(&mut self, trace: &mut TraceLog) -> Option<Batch> {
+        let batch = self.batches.next_batch()?;
+        if batch.is_err() {
+            let (channel, reason) = (self.id, ChannelDropped::MalformedBatch);
             trace.push(Trace::ChannelDropped { channel, reason });
         }
+        batch.ok()
     }
 }
 

@@ -4,9 +4,14 @@
 //! Invariant (Holocene): at most one channel is open, and its compressed size is bounded by the
 //! protocol's limit.
 //!
+//! The rules before Holocene are in [`crate::channel_bank`].
+//!
 //! spec: holocene/derivation.md#channel-bank
 
-use crate::trace::{ChannelDropped, FrameDropped, Trace, TraceLog};
+use crate::{
+    channel_bank::ChannelBank,
+    trace::{ChannelDropped, FrameDropped, Trace, TraceLog},
+};
 use alloc::vec::Vec;
 use alloy_primitives::Bytes;
 use opal_protocol::{ChannelId, ChannelRules, Frame, L1Ref, RollupConfig};
@@ -14,9 +19,16 @@ use opal_protocol::{ChannelId, ChannelRules, Frame, L1Ref, RollupConfig};
 /// Bytes that each frame adds to a channel's size besides its data. spec: protocol/derivation.md#pruning
 const FRAME_SIZE_OVERHEAD_BYTES: u64 = 200;
 
+/// What a frame with this data adds to the size of its channel, in bytes.
+pub(crate) fn frame_size(data: &[u8]) -> u64 {
+    data.len() as u64 + FRAME_SIZE_OVERHEAD_BYTES
+}
+
 /// The channel stage, by era.
 #[derive(Clone, Debug)]
 pub(crate) enum ChannelStage {
+    /// Before Holocene: a bank of many channels.
+    Bank(ChannelBank),
     /// Holocene and later: one staging channel.
     Holocene(Option<StagingChannel>),
 }
@@ -41,9 +53,28 @@ pub(crate) struct CompleteChannel {
 }
 
 impl ChannelStage {
+    /// An empty stage under the rules before Holocene.
+    pub(crate) fn bank() -> Self {
+        Self::Bank(ChannelBank::default())
+    }
+
     /// An empty stage under Holocene's rules.
     pub(crate) const fn holocene() -> Self {
         Self::Holocene(None)
+    }
+
+    /// Gives a channel that became readable without a further frame. To be called until there is
+    /// none, before the next frame is taken.
+    pub(crate) fn read(
+        &mut self,
+        origin: &L1Ref,
+        cfg: &RollupConfig,
+        trace: &mut TraceLog,
+    ) -> Option<CompleteChannel> {
+        match self {
+            Self::Bank(bank) => bank.read(origin, cfg, trace),
+            Self::Holocene(_) => None,
+        }
     }
 
     /// Takes a frame that `origin` included; returns the channel that it completes.
@@ -55,6 +86,10 @@ impl ChannelStage {
         trace: &mut TraceLog,
     ) -> Option<CompleteChannel> {
         match self {
+            Self::Bank(bank) => {
+                bank.ingest(&frame, origin, cfg, trace);
+                bank.read(origin, cfg, trace)
+            }
             Self::Holocene(staging) => ingest_in_order(staging, frame, origin, cfg, trace),
         }
     }
@@ -62,6 +97,7 @@ impl ChannelStage {
     /// Discards what is open.
     pub(crate) fn clear(&mut self, reason: ChannelDropped, trace: &mut TraceLog) {
         match self {
+            Self::Bank(bank) => bank.clear(reason, trace),
             Self::Holocene(staging) => discard(staging, reason, trace),
         }
     }
@@ -90,7 +126,7 @@ fn ingest_in_order(
         });
     }
     let limit = ChannelRules::at(cfg, origin.time).max_rlp_bytes as u64;
-    let frame_size = frame.data.len() as u64 + FRAME_SIZE_OVERHEAD_BYTES;
+    let frame_size = frame_size(&frame.data);
     if frame.number == 0 && frame.is_last && frame_size <= limit {
         // The usual channel has one frame: no copy.
         return Some(CompleteChannel {

@@ -7,33 +7,24 @@
 //! Which clock each rule reads (trap 26): Delta by the time of the span's first L1 origin; the
 //! sequencer drift of Fjord by the time of the block's L1 origin; type-4 transactions and empty
 //! activation blocks by the time of the block itself. Holocene, by the time of the including L1
-//! block, chose this stage in the first place.
+//! block, chose the stage that asks.
+//!
+//! No verdict is ever "undecided" for want of the next L1 block: a batch is included after its L1
+//! origin, so nothing is judged before the block behind the safe head's origin is known.
 
 use alloy_primitives::{B256, Bytes};
-use opal_protocol::{Fork, L1Ref, L2Ref, RollupConfig, SingularBatch, SpanBatch};
+use opal_protocol::{Fork, L1Ref, L2Ref, RollupConfig, SingularBatch};
 
 /// What becomes of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// It is the next block.
     Accept,
-    /// It lies before the next block: skip it alone. spec: holocene/derivation.md#batch-queue
+    /// It lies before the next block: skip it alone. Before Holocene that is as good as dropping
+    /// it. spec: holocene/derivation.md#batch-queue
     Past,
-    /// It is invalid: drop it, its span and its channel.
+    /// It is invalid: drop it; from Holocene on its span and its channel too.
     Drop(DropReason),
-}
-
-/// What becomes of a span batch before its blocks are judged one by one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SpanVerdict {
-    /// So far nothing speaks against it.
-    Accept,
-    /// It ends before the next block: skip it alone.
-    Past,
-    /// It names an L1 origin that cannot be looked up: skip it alone.
-    Undecided,
-    /// It is invalid: drop it and its channel.
-    Drop(SpanDropReason),
 }
 
 /// Why a batch is invalid.
@@ -67,39 +58,13 @@ pub enum DropReason {
     TransactionType(u8),
 }
 
-/// Why a span batch is invalid as a whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SpanDropReason {
-    /// Delta is not active at its first L1 origin.
-    BeforeDelta,
-    /// It leaves a gap behind the safe head.
-    Future,
-    /// Its blocks do not line up with the safe chain.
-    Misaligned,
-    /// It does not build on the block before its first one.
-    ParentCheck,
-    /// It was included after its first epoch's sequencing window.
-    IncludedTooLate,
-    /// Its first epoch is more than one after its parent's.
-    EpochTooNew,
-    /// Its first epoch is older than its parent's.
-    EpochTooOld,
-    /// Its last L1 origin is not canonical.
-    OriginCheck,
-    /// A block that is safe already has other transactions.
-    OverlapTransactions,
-    /// A block that is safe already has another L1 origin.
-    OverlapOrigin,
-    /// Its first new block has an L1 origin older than the safe head's.
-    OutdatedOrigin,
-}
-
 /// What a batch is judged against.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Surroundings<'a> {
     pub(crate) cfg: &'a RollupConfig,
+    /// The block that the batch would extend: the pending safe head.
     pub(crate) safe_head: &'a L2Ref,
-    /// The safe head's L1 origin.
+    /// Its L1 origin.
     pub(crate) epoch: L1Ref,
     /// The L1 block after `epoch`.
     pub(crate) next_epoch: L1Ref,
@@ -136,7 +101,12 @@ pub(crate) fn check_singular(around: &Surroundings<'_>, batch: &SingularBatch) -
     if batch.timestamp < origin.time {
         return Verdict::Drop(DropReason::BeforeOrigin);
     }
-    if let Err(reason) = check_drift(around, batch, origin) {
+    let (is_empty, keeps_origin) = (
+        batch.transactions.is_empty(),
+        origin.number == around.epoch.number,
+    );
+    let next = keeps_origin.then_some(&around.next_epoch);
+    if let Err(reason) = check_drift(around.cfg, batch.timestamp, is_empty, &origin, next) {
         return Verdict::Drop(reason);
     }
     match check_transactions(around.cfg, batch.timestamp, &batch.transactions) {
@@ -166,28 +136,33 @@ fn check_epoch(around: &Surroundings<'_>, number: u64, hash: B256) -> Result<L1R
 }
 
 /// A block may run ahead of its L1 origin only so far, unless it is empty and L1 leaves no choice.
+/// `next` is the L1 block after `origin` if the block keeps its parent's origin, else `None`.
 ///
 /// spec: fjord/derivation.md#constant-maximum-sequencer-drift
-fn check_drift(
-    around: &Surroundings<'_>,
-    batch: &SingularBatch,
-    origin: L1Ref,
+pub(crate) fn check_drift(
+    cfg: &RollupConfig,
+    timestamp: u64,
+    is_empty: bool,
+    origin: &L1Ref,
+    next: Option<&L1Ref>,
 ) -> Result<(), DropReason> {
-    let drift = around.cfg.max_sequencer_drift_at(origin.time);
-    if batch.timestamp <= origin.time.saturating_add(drift) {
+    let drift = cfg.max_sequencer_drift_at(origin.time);
+    if timestamp <= origin.time.saturating_add(drift) {
         return Ok(());
     }
-    if !batch.transactions.is_empty() {
+    if !is_empty {
         return Err(DropReason::DriftExceeded);
     }
-    let advances = origin.number != around.epoch.number;
-    if !advances && batch.timestamp >= around.next_epoch.time {
+    if next.is_some_and(|next| timestamp >= next.time) {
         return Err(DropReason::DriftOriginNotAdvanced);
     }
     Ok(())
 }
 
-fn check_transactions(
+/// The transactions of a batch may be of any type that its block allows and that users can send.
+///
+/// spec: protocol/derivation.md#batch-queue, isthmus/derivation.md#activation
+pub(crate) fn check_transactions(
     cfg: &RollupConfig,
     timestamp: u64,
     transactions: &[Bytes],
@@ -216,120 +191,4 @@ pub(crate) fn forbids_batch_transactions(cfg: &RollupConfig, timestamp: u64) -> 
     [Fork::Jovian, Fork::Karst]
         .into_iter()
         .any(|fork| cfg.is_activation_block(fork, timestamp))
-}
-
-/// Where a span batch stands relative to the safe chain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SpanPlace {
-    /// It begins with the next block: its parent is the safe head.
-    Next,
-    /// It overlaps the safe chain: its parent is the block at this height.
-    Overlaps {
-        /// Height of the block that the span builds on.
-        parent: u64,
-    },
-}
-
-/// The checks of a span batch that need nothing but its outline.
-///
-/// spec: holocene/derivation.md#span-batches
-pub(crate) fn place_span(
-    around: &Surroundings<'_>,
-    span: &SpanBatch,
-) -> Result<SpanPlace, SpanVerdict> {
-    let (Some(first), Some(last)) = (span.blocks.first(), span.blocks.last()) else {
-        return Err(SpanVerdict::Undecided);
-    };
-    let origin = if first.epoch_num == around.next_epoch.number {
-        around.next_epoch
-    } else {
-        around.epoch
-    };
-    if !around.cfg.is_active(Fork::Delta, origin.time) {
-        return Err(SpanVerdict::Drop(SpanDropReason::BeforeDelta));
-    }
-    let (safe, next_time) = (around.safe_head, around.next_time());
-    if first.timestamp > next_time {
-        return Err(SpanVerdict::Drop(SpanDropReason::Future));
-    }
-    if last.timestamp < next_time {
-        return Err(SpanVerdict::Past);
-    }
-    if first.timestamp == next_time {
-        return Ok(SpanPlace::Next);
-    }
-    let Some(behind) = safe.time.checked_sub(first.timestamp) else {
-        return Err(SpanVerdict::Drop(SpanDropReason::Misaligned));
-    };
-    if !behind.is_multiple_of(around.cfg.block_time) {
-        return Err(SpanVerdict::Drop(SpanDropReason::Misaligned));
-    }
-    // A span that claims to hold the genesis block has no parent to look up.
-    let parent = safe
-        .number
-        .checked_sub(behind / around.cfg.block_time)
-        .and_then(|n| n.checked_sub(1));
-    match parent {
-        Some(parent) if parent >= around.cfg.genesis.l2.number => {
-            Ok(SpanPlace::Overlaps { parent })
-        }
-        _ => Err(SpanVerdict::Undecided),
-    }
-}
-
-/// The checks of a span batch against the block it builds on. `canonical` gives the hash of the
-/// L1 block at a height between the safe head's origin and the including block.
-///
-/// spec: holocene/derivation.md#span-batches
-pub(crate) fn check_span_parent(
-    around: &Surroundings<'_>,
-    span: &SpanBatch,
-    parent: &L2Ref,
-    canonical: impl Fn(u64) -> Option<B256>,
-) -> SpanVerdict {
-    let (Some(first), Some(last)) = (span.blocks.first(), span.blocks.last()) else {
-        return SpanVerdict::Undecided;
-    };
-    if span.parent_check[..] != parent.hash[..20] {
-        return SpanVerdict::Drop(SpanDropReason::ParentCheck);
-    }
-    if first.epoch_num.saturating_add(around.cfg.seq_window_size) < around.inclusion.number {
-        return SpanVerdict::Drop(SpanDropReason::IncludedTooLate);
-    }
-    if first.epoch_num > parent.l1_origin.number.saturating_add(1) {
-        return SpanVerdict::Drop(SpanDropReason::EpochTooNew);
-    }
-    match canonical(last.epoch_num) {
-        None => return SpanVerdict::Undecided,
-        Some(hash) if span.l1_origin_check[..] != hash[..20] => {
-            return SpanVerdict::Drop(SpanDropReason::OriginCheck);
-        }
-        Some(_) => {}
-    }
-    if first.epoch_num < parent.l1_origin.number {
-        return SpanVerdict::Drop(SpanDropReason::EpochTooOld);
-    }
-    SpanVerdict::Accept
-}
-
-/// Compares a block of a span batch with the safe block at its height.
-///
-/// spec: delta/span-batches.md#batch-queue (overlapped blocks)
-pub(crate) fn check_overlap(
-    block: &opal_protocol::SpanBlock,
-    safe_origin: u64,
-    safe_transactions: &[Bytes],
-) -> Result<(), SpanDropReason> {
-    let is_deposit = |tx: &&Bytes| tx.first() == Some(&0x7e);
-    let deposits = safe_transactions.iter().take_while(is_deposit).count();
-    let Some(sequenced) = safe_transactions.get(deposits..) else {
-        return Err(SpanDropReason::OverlapTransactions);
-    };
-    if sequenced != block.transactions.as_slice() {
-        return Err(SpanDropReason::OverlapTransactions);
-    }
-    if safe_origin != block.epoch_num {
-        return Err(SpanDropReason::OverlapOrigin);
-    }
-    Ok(())
 }

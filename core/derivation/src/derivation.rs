@@ -8,7 +8,7 @@ mod hand_out;
 
 use crate::{
     batch_stage::{BatchStage, Pull, empty_batch},
-    channel_stage::ChannelStage,
+    channel_stage::{ChannelStage, CompleteChannel},
     checks::Surroundings,
     frame_stage::FrameStage,
     retrieval::{Retrieval, Retrieved},
@@ -102,9 +102,9 @@ impl Derivation {
             derived_from: start.derived_from,
             window: EpochWindow::default(),
             retrieval: Retrieval::default(),
-            frames: FrameStage::holocene(),
-            channels: ChannelStage::holocene(),
-            batches: BatchStage::holocene(),
+            frames: FrameStage::fifo(),
+            channels: ChannelStage::bank(),
+            batches: BatchStage::queue(),
             wanted: None,
             outstanding: None,
             halted: None,
@@ -170,15 +170,11 @@ impl Derivation {
         if !self.origin_is_read {
             return Some(need_l1_block(self.origin.number));
         }
-        let around = surroundings(
-            &self.cfg,
-            &self.pending.block,
-            self.derived_from,
-            &self.window,
-            &self.origin,
-        );
+        let around = surroundings(&self.cfg, &self.pending.block, &self.window, &self.origin);
+        let is_judging = self.is_judging();
         if let Some(around) = &around {
-            match self.batches.pull(around, &self.window, &mut self.trace) {
+            let (window, trace) = (&self.window, &mut self.trace);
+            match self.batches.pull(is_judging, around, window, trace) {
                 Pull::Batch {
                     batch,
                     is_last_in_span,
@@ -193,21 +189,23 @@ impl Derivation {
                     return self.hand_out(batch, is_last_in_span);
                 }
                 Pull::NeedL2 { from, to } => return Some(Step::NeedL2 { from, to }),
+                Pull::Critical(reason) => {
+                    self.halted = Some(Halt::Critical(reason));
+                    return None;
+                }
                 Pull::Progress => return None,
                 Pull::Dry => {}
             }
         }
+        let (channels, trace) = (&mut self.channels, &mut self.trace);
+        let (origin, cfg) = (&self.origin, &*self.cfg);
+        if let Some(complete) = channels.read(origin, cfg, trace) {
+            self.open_channel(complete);
+            return None;
+        }
         if let Some(frame) = self.frames.pop() {
-            let (channels, trace) = (&mut self.channels, &mut self.trace);
-            let complete = channels.ingest(frame, &self.origin, &self.cfg, trace)?;
-            if around.is_none() {
-                let (channel, reason) = (complete.id, ChannelDropped::Past);
-                self.trace.push(Trace::ChannelDropped { channel, reason });
-                return None;
-            }
-            let rules = ChannelRules::at(&self.cfg, self.origin.time);
-            let context = SpanContext::from(&*self.cfg);
-            self.batches.open(complete, rules, context, &mut self.trace);
+            let complete = channels.ingest(frame, origin, cfg, trace)?;
+            self.open_channel(complete);
             return None;
         }
         match self.retrieval.next() {
@@ -225,12 +223,35 @@ impl Derivation {
             Retrieved::Dry => {}
         }
         // Only once all of the L1 block is read may its end of a window count.
+        let around = around.filter(|_| is_judging);
         if let Some(batch) = around.as_ref().and_then(empty_batch) {
             let (epoch, timestamp) = (batch.epoch_num, batch.timestamp);
             self.trace.push(Trace::WindowExpired { epoch, timestamp });
             return self.hand_out(batch, true);
         }
         Some(need_l1_block(self.origin.number.saturating_add(1)))
+    }
+
+    /// Whether the L1 block being read is one that nobody judged before this pipeline started. Up
+    /// to the end of the block that the start's safe head was derived from, batches were judged
+    /// when the safe head was an older one.
+    fn is_judging(&self) -> bool {
+        self.derived_from
+            .is_none_or(|judged| self.origin.number > judged.number)
+    }
+
+    /// Starts on a complete channel. Up to the next block's parent's L1 origin it cannot hold
+    /// anything that counts, because a batch is included after its origin.
+    fn open_channel(&mut self, complete: CompleteChannel) {
+        if self.origin.number <= self.pending.block.l1_origin.number {
+            let (channel, reason) = (complete.id, ChannelDropped::Past);
+            return self.trace.push(Trace::ChannelDropped { channel, reason });
+        }
+        let is_judging = self.is_judging();
+        let rules = ChannelRules::at(&self.cfg, self.origin.time);
+        let context = SpanContext::from(&*self.cfg);
+        self.batches
+            .open(complete, is_judging, rules, context, &mut self.trace);
     }
 
     fn load_frames(&mut self, data: &Bytes) {
@@ -306,38 +327,28 @@ impl Derivation {
         self.trace.push(Trace::OriginAdvanced(self.origin));
         self.enter_era(previous_time);
         let inbox = core::mem::take(&mut block.inbox);
-        if self.cfg.is_active(Fork::Holocene, self.origin.time) {
-            self.retrieval
-                .open(inbox, self.origin_config.batcher_address);
-        } else {
-            self.retrieval.clear();
-        }
-        if block.header.number >= self.pending.block.l1_origin.number {
+        let reads_blobs = self.cfg.is_active(Fork::Ecotone, self.origin.time);
+        self.retrieval
+            .open(inbox, self.origin_config.batcher_address, reads_blobs);
+        if block.header.number >= self.safe.block.l1_origin.number {
             self.window.push(block);
         }
     }
 
     /// Switches the stages to the rules of the block being read. Holocene counts by the including
-    /// L1 block, and discards whatever older stages hold.
+    /// L1 block, and discards whatever older stages hold (trap 27).
     ///
     /// spec: holocene/derivation.md#activation
     fn enter_era(&mut self, previous_time: Option<u64>) {
         let holocene = |time| self.cfg.is_active(Fork::Holocene, time);
-        if !holocene(self.origin.time) {
-            // What older blocks hold is discarded on activation. So they can be passed over as
-            // long as no batch could be derived from them.
-            if self.origin.number > self.pending.block.l1_origin.number {
-                let reason = CriticalReason::BeforeHolocene(self.origin);
-                self.halted = Some(Halt::Critical(reason));
-            }
-            return;
-        }
-        if previous_time.is_some_and(|time| !holocene(time)) {
+        if holocene(self.origin.time) && previous_time.is_none_or(|time| !holocene(time)) {
             self.channels
                 .clear(ChannelDropped::ForkActivated, &mut self.trace);
             self.frames = FrameStage::holocene();
             self.channels = ChannelStage::holocene();
             self.batches = BatchStage::holocene();
+            // Nothing can take back what was confirmed before.
+            self.safe = self.pending;
         }
     }
 
@@ -363,13 +374,8 @@ impl Derivation {
 
     /// Hands in the safe blocks that were asked for, all of them, in ascending order.
     pub fn push_l2(&mut self, blocks: Vec<L2BlockInput>) -> Result<(), PushError> {
-        let Some(around) = surroundings(
-            &self.cfg,
-            &self.pending.block,
-            self.derived_from,
-            &self.window,
-            &self.origin,
-        ) else {
+        let Some(around) = surroundings(&self.cfg, &self.pending.block, &self.window, &self.origin)
+        else {
             return Err(PushError::NotRequested);
         };
         let trace = &mut self.trace;
@@ -388,26 +394,22 @@ const fn need_l1_block(number: u64) -> Step {
 }
 
 /// What batches are judged against while `origin` is read; `None` while no batch can count: up to
-/// and including the safe head's origin, because a batch is included after its origin, and up to
-/// the end of the L1 block that the start's safe head was derived from, because batches up to there
-/// were judged before.
+/// and including the parent's L1 origin, because a batch is included after its origin.
 fn surroundings<'a>(
     cfg: &'a RollupConfig,
-    safe_head: &'a L2Ref,
-    derived_from: Option<L1Id>,
+    parent: &'a L2Ref,
     window: &EpochWindow,
     origin: &L1Ref,
 ) -> Option<Surroundings<'a>> {
-    let was_judged = derived_from.is_some_and(|judged| origin.number <= judged.number);
-    if was_judged || origin.number <= safe_head.l1_origin.number {
+    let epoch = parent.l1_origin.number;
+    if origin.number <= epoch {
         return None;
     }
-    let (epoch, next_epoch) = (window.epoch()?.as_ref(), window.next_epoch()?.as_ref());
     Some(Surroundings {
         cfg,
-        safe_head,
-        epoch,
-        next_epoch,
+        safe_head: parent,
+        epoch: window.ref_at(epoch)?,
+        next_epoch: window.ref_at(epoch.checked_add(1)?)?,
         inclusion: *origin,
     })
 }

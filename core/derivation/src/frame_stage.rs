@@ -2,10 +2,10 @@
 //! them.
 //!
 //! In: the frames of one transaction or blob, whenever the queue is empty. Out: frames, one by one.
-//! Invariant (Holocene): per channel the queued frames are contiguous and in order, and a first
+//! Before Holocene it is a plain queue. Invariant (Holocene): per channel the queued frames are contiguous and in order, and a first
 //! frame is either the first of the queue or follows a closing frame.
 //!
-//! spec: holocene/derivation.md#frame-queue
+//! spec: protocol/derivation.md#frame-queue, holocene/derivation.md#frame-queue
 
 use crate::trace::{FrameDropped, Trace, TraceLog};
 use alloc::{collections::VecDeque, vec::Vec};
@@ -14,11 +14,18 @@ use opal_protocol::Frame;
 /// The frame queue, by era.
 #[derive(Clone, Debug)]
 pub(crate) enum FrameStage {
+    /// Before Holocene: whatever comes, as it comes.
+    Fifo(VecDeque<Frame>),
     /// Holocene and later: order is enforced here.
     Holocene(VecDeque<Frame>),
 }
 
 impl FrameStage {
+    /// An empty queue under the rules before Holocene.
+    pub(crate) const fn fifo() -> Self {
+        Self::Fifo(VecDeque::new())
+    }
+
     /// An empty queue under Holocene's rules.
     pub(crate) const fn holocene() -> Self {
         Self::Holocene(VecDeque::new())
@@ -27,6 +34,7 @@ impl FrameStage {
     /// Queues the frames of one piece of batcher data.
     pub(crate) fn load(&mut self, frames: Vec<Frame>, trace: &mut TraceLog) {
         match self {
+            Self::Fifo(queue) => queue.extend(frames),
             Self::Holocene(queue) => {
                 for frame in frames {
                     push_in_order(queue, frame, trace);
@@ -38,7 +46,7 @@ impl FrameStage {
     /// The next frame.
     pub(crate) fn pop(&mut self) -> Option<Frame> {
         match self {
-            Self::Holocene(queue) => queue.pop_front(),
+            Self::Fifo(queue) | Self::Holocene(queue) => queue.pop_front(),
         }
     }
 }

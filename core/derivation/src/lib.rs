@@ -16,8 +16,14 @@
 //! dropped by the protocol's rules; it never panics, and [`limits`] and the protocol bound memory.
 //! What happened is told by [`Trace`] events, which the caller logs.
 //!
-//! Covered are the rules from Holocene on. A stage whose rules were rewritten at a fork is a closed
-//! enum with one variant per set of rules.
+//! Covered are the rules of every fork from Bedrock to Karst. A stage whose rules were rewritten
+//! at a fork is a closed enum with one variant per set of rules; Holocene rewrote three:
+//!
+//! | stage | before | from Holocene on |
+//! |---|---|---|
+//! | frames | plain queue | order enforced |
+//! | channels | `channel_bank`: many at once | one at a time |
+//! | batches | `batch_queue`: any order, spans whole or not at all | `strict_batches` |
 #![no_std]
 
 extern crate alloc;
@@ -25,7 +31,9 @@ extern crate alloc;
 extern crate std;
 
 pub mod attributes;
+mod batch_queue;
 mod batch_stage;
+mod channel_bank;
 mod channel_stage;
 mod checks;
 mod derivation;
@@ -33,7 +41,9 @@ mod frame_stage;
 pub mod limits;
 mod open_span;
 mod retrieval;
+mod span_checks;
 mod step;
+mod strict_batches;
 pub mod sync_start;
 #[cfg(test)]
 mod tests;
@@ -41,8 +51,9 @@ mod trace;
 mod window;
 
 pub use attributes::AttributesError;
-pub use checks::{DropReason, SpanDropReason};
+pub use checks::DropReason;
 pub use derivation::Derivation;
+pub use span_checks::SpanDropReason;
 pub use step::{
     CriticalReason, DerivedAttributes, L1Request, L2BlockInput, PushError, Rejection, ResetReason,
     Severity, Start, Step,

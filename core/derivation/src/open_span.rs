@@ -1,29 +1,41 @@
 //! A span batch on its way to become blocks.
 //!
 //! In: a decoded span batch; the safe blocks that it overlaps. Out: the batches of its new blocks,
-//! one at a time. Invariant: blocks are handed out only once the span's prefix was judged and
-//! every block of it that is safe already was found equal to the safe one.
+//! one at a time. Invariant: blocks are handed out only once the span's beginning was judged
+//! (before Holocene: all of it), and every block of it that is safe already was found equal to the
+//! safe one.
 //!
 //! `docs/decisions/span-overlap.md` says why the content is compared after Holocene too.
 //!
 //! spec: holocene/derivation.md#span-batches, delta/span-batches.md#batch-queue
 
 use crate::{
-    checks::{
-        SpanDropReason, SpanPlace, SpanVerdict, Surroundings, check_overlap, check_span_parent,
-        place_span,
-    },
+    checks::Surroundings,
     limits::OVERLAP_BLOCKS_MAX,
-    step::{L2BlockInput, ResetReason},
+    span_checks::{
+        SpanDropReason, SpanPlace, SpanVerdict, check_overlap, check_span_blocks,
+        check_span_parent, place_span,
+    },
+    step::{L2BlockInput, PushError, ResetReason},
     window::EpochWindow,
 };
 use alloy_primitives::B256;
-use opal_protocol::{SingularBatch, SpanBatch};
+use opal_protocol::{L2Ref, SingularBatch, SpanBatch};
+
+/// How much of a span batch is judged before its first block is handed out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SpanRules {
+    /// All of it (before Holocene); there is no doubt that would not void it.
+    Whole,
+    /// Only what comes before its new blocks (Holocene).
+    Prefix,
+}
 
 /// A span batch that is being compared or handed out.
 #[derive(Clone, Debug)]
 pub(crate) struct OpenSpan {
     batch: SpanBatch,
+    rules: SpanRules,
     phase: Phase,
 }
 
@@ -53,27 +65,31 @@ pub(crate) enum SpanItem {
 }
 
 impl OpenSpan {
-    /// Judges the span's prefix, as far as that needs no safe blocks but the safe head.
+    /// Judges the span, as far as that needs no safe blocks but the safe head.
     pub(crate) fn begin(
         batch: SpanBatch,
+        rules: SpanRules,
         around: &Surroundings<'_>,
         window: &EpochWindow,
     ) -> Result<Self, SpanVerdict> {
-        let phase = match place_span(around, &batch)? {
+        let place =
+            place_span(around, &batch).map_err(|v| rules.settle(v, SpanDropReason::NoParent))?;
+        let phase = match place {
             SpanPlace::Overlaps { parent } => Phase::Overlap {
                 parent,
                 next: parent,
                 previous_hash: None,
             },
-            SpanPlace::Next => {
-                let canonical = |number| window.hash_at(number);
-                match check_span_parent(around, &batch, around.safe_head, canonical) {
-                    SpanVerdict::Accept => Phase::Streaming { next: 0 },
-                    verdict => return Err(verdict),
-                }
-            }
+            SpanPlace::Next => match rules.judge(&batch, around.safe_head, around, window) {
+                SpanVerdict::Accept => Phase::Streaming { next: 0 },
+                verdict => return Err(verdict),
+            },
         };
-        Ok(Self { batch, phase })
+        Ok(Self {
+            batch,
+            rules,
+            phase,
+        })
     }
 
     /// Time of the first block in seconds.
@@ -89,6 +105,26 @@ impl OpenSpan {
                 Some((next, last.min(around.safe_head.number)))
             }
             Phase::Streaming { .. } => None,
+        }
+    }
+
+    /// Whether `blocks` are those asked for.
+    pub(crate) fn expect(
+        &self,
+        blocks: &[L2BlockInput],
+        around: &Surroundings<'_>,
+    ) -> Result<(), PushError> {
+        let (from, to) = self.wanted_l2(around).ok_or(PushError::NotRequested)?;
+        let wanted = to.saturating_sub(from).saturating_add(1);
+        let given = blocks.len() as u64;
+        if wanted != given {
+            return Err(PushError::WrongCount { wanted, given });
+        }
+        let mut numbered = blocks.iter().zip(from..);
+        if numbered.all(|(input, number)| input.block.number == number) {
+            Ok(())
+        } else {
+            Err(PushError::NotRequested)
         }
     }
 
@@ -115,8 +151,7 @@ impl OpenSpan {
                 return Err(ResetReason::ForeignL2Block(block.id()));
             }
             let verdict = if block.number == parent {
-                let canonical = |number| window.hash_at(number);
-                check_span_parent(around, &self.batch, block, canonical)
+                self.rules.judge(&self.batch, block, around, window)
             } else {
                 self.compare_block(input, parent)
             };
@@ -187,6 +222,35 @@ impl OpenSpan {
             transactions: core::mem::take(&mut block.transactions),
         };
         SpanItem::Batch { batch, is_last }
+    }
+}
+
+impl SpanRules {
+    /// Judges the span against the block it builds on.
+    fn judge(
+        self,
+        batch: &SpanBatch,
+        parent: &L2Ref,
+        around: &Surroundings<'_>,
+        window: &EpochWindow,
+    ) -> SpanVerdict {
+        let canonical = |number| window.hash_at(number);
+        let verdict = check_span_parent(around, batch, parent, canonical);
+        match (self, self.settle(verdict, SpanDropReason::OriginUnknown)) {
+            (Self::Whole, SpanVerdict::Accept) => {
+                check_span_blocks(around, batch, parent, |number| window.ref_at(number))
+            }
+            (_, verdict) => verdict,
+        }
+    }
+
+    /// Before Holocene a span that cannot be judged is invalid: what it names and nobody knows
+    /// will not become known later (`docs/decisions/undecided-batches.md`).
+    const fn settle(self, verdict: SpanVerdict, doubt: SpanDropReason) -> SpanVerdict {
+        match (self, verdict) {
+            (Self::Whole, SpanVerdict::Undecided) => SpanVerdict::Drop(doubt),
+            (_, verdict) => verdict,
+        }
     }
 }
 

@@ -24,6 +24,9 @@ pub(crate) struct Retrieval {
     queue: VecDeque<Source>,
 }
 
+/// Where a piece of data comes from. Alt-DA will be one more source: data of version byte 1 is a
+/// commitment, whose content is asked for as blobs are. Until then it is ignored like every
+/// unknown version.
 #[derive(Clone, Debug)]
 enum Source {
     Data(Bytes),
@@ -42,25 +45,21 @@ pub(crate) enum Retrieved {
 }
 
 impl Retrieval {
-    /// Starts on a new L1 block. Only transactions of `batcher` count.
-    pub(crate) fn open(&mut self, inbox: Vec<InboxTx>, batcher: Address) {
+    /// Starts on a new L1 block. Only transactions of `batcher` count. `reads_blobs` tells whether
+    /// a transaction with blobs counts for those (Ecotone) or for its calldata.
+    pub(crate) fn open(&mut self, inbox: Vec<InboxTx>, batcher: Address, reads_blobs: bool) {
         self.queue.clear();
         for tx in inbox {
             if tx.from != batcher || !BATCHER_TX_TYPES.contains(&tx.tx_type) {
                 continue;
             }
-            if tx.tx_type == BLOB_TX_TYPE {
+            if tx.tx_type == BLOB_TX_TYPE && reads_blobs {
                 self.queue
                     .extend(tx.blob_hashes.into_iter().map(Source::Blob));
             } else {
                 self.queue.push_back(Source::Data(tx.data));
             }
         }
-    }
-
-    /// Forgets everything.
-    pub(crate) fn clear(&mut self) {
-        self.queue.clear();
     }
 
     /// Takes the next piece of data.

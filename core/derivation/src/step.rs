@@ -156,9 +156,10 @@ pub enum ResetReason {
 /// Why derivation is stuck for good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CriticalReason {
-    /// This L1 block must be read by the rules before Holocene, which are not part of this build.
-    #[error("L1 block {0} predates Holocene: its batches cannot be derived by this version")]
-    BeforeHolocene(L1Ref),
+    /// Before Holocene: more batches wait for their turn than fit into
+    /// [`QUEUED_BATCH_BYTES_MAX`](crate::limits::QUEUED_BATCH_BYTES_MAX) bytes.
+    #[error("too many batches wait for their turn at L1 block {0}")]
+    TooManyBatches(L1Ref),
     /// A deposits-only block was found invalid by the engine.
     #[error("the engine rejected the deposits-only block on {0}")]
     DepositsRejected(L2Id),

@@ -1,9 +1,6 @@
 //! What happened inside derivation, for the node to log: derivation itself never logs.
 
-use crate::{
-    checks::{DropReason, SpanDropReason},
-    limits::TRACE_EVENTS_MAX,
-};
+use crate::{checks::DropReason, limits::TRACE_EVENTS_MAX, span_checks::SpanDropReason};
 use alloc::{collections::VecDeque, vec::Vec};
 use alloy_primitives::B256;
 use opal_protocol::{ChannelId, L1Ref};
@@ -64,19 +61,24 @@ pub enum Trace {
         /// Timestamp of the batch (of its first block) in seconds.
         timestamp: u64,
     },
+    /// A batch lies beyond the next block and is kept until its turn comes (before Holocene).
+    BatchDeferred {
+        /// Timestamp of the batch (of its first block) in seconds.
+        timestamp: u64,
+    },
     /// A span batch could not be judged yet and was skipped; its channel goes on.
     BatchUndecided {
         /// Timestamp of its first block in seconds.
         timestamp: u64,
     },
-    /// A batch was dropped, and its channel and span with it.
+    /// A batch was dropped; from Holocene on its channel and span with it.
     BatchDropped {
         /// Timestamp of the batch in seconds.
         timestamp: u64,
         /// Why.
         reason: DropReason,
     },
-    /// A span batch was dropped as a whole, and its channel with it.
+    /// A span batch was dropped as a whole; from Holocene on its channel with it.
     SpanDropped {
         /// Timestamp of its first block in seconds.
         timestamp: u64,
@@ -137,6 +139,12 @@ pub enum FrameDropped {
     Superseded,
     /// There is no open channel that it continues.
     NoChannel,
+    /// Its channel has a frame with this number already.
+    Duplicate,
+    /// Its channel has a closing frame already.
+    SecondClosing,
+    /// Its number is beyond that of its channel's closing frame.
+    BehindClosing,
 }
 
 /// Why a channel was dropped.
@@ -146,6 +154,8 @@ pub enum ChannelDropped {
     Superseded,
     /// It was not complete in time.
     TimedOut,
+    /// It was the oldest when the channel bank exceeded its limit.
+    Pruned,
     /// Its compressed size exceeds the limit.
     TooLarge,
     /// It does not decompress, or the compression is unknown.

@@ -10,7 +10,7 @@
 
 use alloc::collections::VecDeque;
 use alloy_primitives::B256;
-use opal_protocol::{L1Block, L1Id};
+use opal_protocol::{L1Block, L1Id, L1Ref};
 
 /// L1 blocks from the safe head's origin to the traversal's origin.
 #[derive(Clone, Debug, Default)]
@@ -24,21 +24,16 @@ impl EpochWindow {
         self.blocks.push_back(block);
     }
 
-    /// The safe head's origin.
-    pub(crate) fn epoch(&self) -> Option<&L1Block> {
-        self.blocks.front()
-    }
-
-    /// The block after the safe head's origin.
-    pub(crate) fn next_epoch(&self) -> Option<&L1Block> {
-        self.blocks.get(1)
-    }
-
     /// The block at height `number`, if it is in the window.
     pub(crate) fn at(&self, number: u64) -> Option<&L1Block> {
         let first = self.blocks.front()?.header.number;
         let index = usize::try_from(number.checked_sub(first)?).ok()?;
         self.blocks.get(index)
+    }
+
+    /// The block at height `number` in short, if it is in the window.
+    pub(crate) fn ref_at(&self, number: u64) -> Option<L1Ref> {
+        self.at(number).map(L1Block::as_ref)
     }
 
     /// Hash of the block at height `number`, if it is in the window.

@@ -140,9 +140,9 @@ impl Derivation {
             return Rejection::Critical(reason);
         };
         let (number, parent) = (outstanding.expected.number, self.pending.block.hash);
+        self.batches.reject(&mut self.trace);
         if self.is_holocene() {
             self.trace.push(Trace::PayloadReplaced { number, parent });
-            self.batches.flush(&mut self.trace);
             self.outstanding = Some(outstanding);
             return Rejection::Replace(deposits_only);
         }
@@ -153,7 +153,6 @@ impl Derivation {
             parent,
             taken_back,
         });
-        self.batches.abandon();
         self.pending = self.safe;
         Rejection::Rewind { to }
     }

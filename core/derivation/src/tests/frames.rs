@@ -11,7 +11,7 @@ use opal_protocol::{Fork, Frame, L1Ref};
 use std::{string::String, vec, vec::Vec};
 
 /// `a0 a1! b0` stands for frames 0 and 1 of channel a, the latter closing it, and frame 0 of b.
-fn parse(text: &str) -> Vec<Frame> {
+pub(super) fn parse(text: &str) -> Vec<Frame> {
     text.split_whitespace()
         .map(|word| {
             let is_last = word.ends_with('!');

@@ -12,11 +12,12 @@ use op_alloy_rpc_types_engine::OpPayloadAttributes;
 use opal_protocol::{
     ChannelId, Compression, ConfigUpdate, Fork, ForkTimes, Frame, InboxTx, L1Block, L1ChainConfig,
     L1Id, L2Id, L2Ref, RollupConfig, RollupGenesis, SingularBatch, SpanContext, SystemConfig,
-    Upgrades,
+    UpgradeBundle, Upgrades,
     batch::{SpanBatchBuilder, append_to_stream},
     blob, channel,
     config::ChainOpConfig,
     frame::encode_frames,
+    upgrades::UPGRADING_FORKS,
 };
 use std::{boxed::Box, collections::BTreeMap, sync::Arc, vec, vec::Vec};
 
@@ -119,7 +120,16 @@ impl World {
         Self::with_upgrades(cfg, Upgrades::none())
     }
 
-    pub(super) fn with_upgrades(mut cfg: RollupConfig, upgrades: Upgrades) -> Self {
+    /// A world at genesis with these upgrade transactions; forks without some have none.
+    pub(super) fn with_upgrades(mut cfg: RollupConfig, mut upgrades: Upgrades) -> Self {
+        for fork in UPGRADING_FORKS {
+            if upgrades.get(fork).is_none() {
+                upgrades.insert(UpgradeBundle {
+                    fork,
+                    transactions: vec![],
+                });
+            }
+        }
         let genesis = l1_block(
             None,
             Mine {
@@ -500,6 +510,20 @@ pub(super) fn channel_bytes(batches: &[Vec<u8>]) -> Vec<u8> {
         append_to_stream(batch, &mut stream);
     }
     channel::compress(&stream, Compression::Brotli, 5)
+}
+
+/// A whole channel, compressed in the way that every era reads, in one piece of batcher data.
+pub(super) fn zlib_data(id: u8, batches: &[Vec<u8>]) -> Bytes {
+    data_of(&frames(id, &zlib_bytes(batches), 1))
+}
+
+/// The compressed bytes of a channel that every era reads.
+pub(super) fn zlib_bytes(batches: &[Vec<u8>]) -> Vec<u8> {
+    let mut stream = vec![];
+    for batch in batches {
+        append_to_stream(batch, &mut stream);
+    }
+    channel::compress(&stream, Compression::Zlib, 6)
 }
 
 /// A channel cut into `count` frames.

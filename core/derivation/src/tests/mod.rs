@@ -2,9 +2,11 @@
 //! Tests of a trap of the requirements carry its number in their name.
 
 mod attributes;
+mod bank;
 mod batches;
 mod frames;
 mod kit;
 mod pipeline;
+mod queue;
 mod spans;
 mod traps;

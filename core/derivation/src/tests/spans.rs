@@ -1,9 +1,11 @@
 //! Span batches: where they stand, what they build on, and how they overlap the safe chain.
 
 use super::kit::config;
-use crate::checks::{
-    SpanDropReason, SpanPlace, SpanVerdict, Surroundings, check_overlap, check_span_parent,
-    place_span,
+use crate::{
+    checks::Surroundings,
+    span_checks::{
+        SpanDropReason, SpanPlace, SpanVerdict, check_overlap, check_span_parent, place_span,
+    },
 };
 use alloy_primitives::{B256, Bytes, FixedBytes};
 use opal_protocol::{Fork, L1Ref, L2Ref, RollupConfig, SpanBatch, SpanBlock};

@@ -325,18 +325,6 @@ fn trap_27_activation_discards_open_channels() {
     }
 }
 
-/// Blocks that only older rules can derive are refused, not misread.
-#[test]
-fn blocks_before_holocene_are_refused() {
-    let mut world = World::new(config(Fork::Granite));
-    world.mine_empty(1);
-    let stop = world.run();
-    let Stop::Step(Step::Critical(CriticalReason::BeforeHolocene(block))) = stop else {
-        panic!("{stop:?}")
-    };
-    assert_eq!(block.number, 1);
-}
-
 /// Trap 28: a past batch is skipped and its channel goes on; a dropped batch ends its channel.
 #[test]
 fn trap_28_past_keeps_the_channel_and_drop_ends_it() {

@@ -4,7 +4,7 @@ use super::{artifacts, config::DeployConfig, deploy::Addresses};
 use alloy_genesis::Genesis;
 use opal_execution::{ChainConfig, genesis};
 use opal_protocol::{
-    Fork, L1Ref, L2Id, RollupConfig, RollupGenesis, Upgrades,
+    Fork, L1Ref, L2Id, RollupConfig, RollupGenesis, UpgradeBundle, Upgrades,
     upgrades::{isthmus_bundle, jovian_bundle},
 };
 
@@ -32,7 +32,7 @@ pub fn rollup_config(
 
 /// The upgrade transactions of the forks that activate after genesis: those of Optimism, with our
 /// own contracts. Forks active at genesis have none, since the genesis state holds their result;
-/// Karst has none either, since nothing of ours changes with it.
+/// Karst's bundle is empty, since nothing of ours changes with it.
 pub fn dev_upgrades(config: &DeployConfig, l1_origin: L1Ref) -> Upgrades {
     let later = |fork| {
         config
@@ -49,6 +49,12 @@ pub fn dev_upgrades(config: &DeployConfig, l1_origin: L1Ref) -> Upgrades {
     }
     if later(Fork::Jovian) {
         upgrades.insert(jovian_bundle(l1_block(), gas_price_oracle()));
+    }
+    if later(Fork::Karst) {
+        upgrades.insert(UpgradeBundle {
+            fork: Fork::Karst,
+            transactions: Vec::new(),
+        });
     }
     upgrades
 }
