@@ -14,17 +14,31 @@ use std::{fs, io::Read, path::Path};
 
 /// What a registry file says of a chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Published {
-    chain_id: u64,
-    genesis_hash: B256,
-    forks: ForkTimes,
+pub struct Published {
+    /// Chain id of L2.
+    pub chain_id: u64,
+    /// Hash of the first L2 block.
+    pub genesis_hash: B256,
+    /// Fork times.
+    pub forks: ForkTimes,
+}
+
+/// A genesis block that was built from its accounts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Built {
+    /// Its hash, which is the published one.
+    pub hash: B256,
+    /// Its height.
+    pub number: u64,
+    /// Its unix time in seconds.
+    pub time: u64,
 }
 
 /// Builds the genesis block of one chain and compares its hash with the published one. Also
 /// rebuilds the state root from the sorted accounts by another implementation.
-pub fn run(toml: &Path, genesis_file: &Path, dictionary: &Path) -> Result<B256> {
+pub fn run(toml: &Path, genesis_file: &Path, dictionary: &Path) -> Result<Built> {
     let context = || toml.display().to_string();
-    let published = parse(&fs::read_to_string(toml)?).wrap_err_with(context)?;
+    let published = published(toml)?;
     let genesis_json = decompress(genesis_file, dictionary).wrap_err_with(context)?;
     let mut file: serde_json::Value =
         serde_json::from_slice(&genesis_json).wrap_err_with(context)?;
@@ -58,7 +72,16 @@ pub fn run(toml: &Path, genesis_file: &Path, dictionary: &Path) -> Result<B256> 
         block.hash,
         published.genesis_hash
     );
-    Ok(block.hash)
+    Ok(Built {
+        hash: block.hash,
+        number: block.header.number,
+        time: block.header.timestamp,
+    })
+}
+
+/// What the chain's TOML file says.
+pub fn published(toml: &Path) -> Result<Published> {
+    parse(&fs::read_to_string(toml)?).wrap_err_with(|| toml.display().to_string())
 }
 
 fn decompress(file: &Path, dictionary: &Path) -> Result<Vec<u8>> {
@@ -95,6 +118,8 @@ fn parse(toml: &str) -> Result<Published> {
                     let fork = key.strip_suffix("_time").and_then(|name| name.parse().ok());
                     if let Some(fork) = fork {
                         forks.set(fork, Some(value.parse()?));
+                    } else if key == "pectra_blob_schedule_time" {
+                        forks.pectra_blob_schedule_time = Some(value.parse()?);
                     }
                 }
                 _ => {}

@@ -84,6 +84,12 @@ pub fn run(path: &Path) -> Result<Block> {
     })
 }
 
+/// The rollup configuration that a fixture carries.
+pub fn rollup_config(path: &Path) -> Result<RollupConfig> {
+    let (fixture, _) = read(path).wrap_err_with(|| path.display().to_string())?;
+    Ok(fixture.rollup_config)
+}
+
 /// Executes the block once more, as a verifier does.
 fn import(
     chain: &ChainConfig,

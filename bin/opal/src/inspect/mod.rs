@@ -1,8 +1,10 @@
-//! `opal inspect`: decodes what a rollup posts to L1.
+//! `opal inspect`: decodes what a rollup posts to L1, and tells what Opal knows of networks.
 //!
-//! In: a file, or the hash of an L1 transaction. Out: a table for people, or JSON for machines.
+//! In: a file, the hash of an L1 transaction, or a network's name. Out: a table for people, or JSON
+//! for machines.
 
 mod channel;
+mod config;
 mod frames;
 mod input;
 mod table;
@@ -30,6 +32,8 @@ enum What {
     Frames(FileArgs),
     /// Fetch a batcher transaction from L1 and decode its frames and channels.
     Tx(tx::TxArgs),
+    /// Print the rollup configuration (rollup.json) of a network that Opal knows, or list them all.
+    Config(config::ConfigArgs),
 }
 
 #[derive(Args)]
@@ -51,23 +55,26 @@ struct OutputArgs {
 
 /// What batches leave out because their chain's nodes know it.
 #[derive(Args)]
-#[command(next_help_heading = "L2 chain (default: OP Mainnet)")]
+#[command(next_help_heading = "L2 chain")]
 struct ChainArgs {
-    /// The chain's rollup.json, instead of the four flags below.
-    #[arg(long = "rollup.config", value_name = "FILE", conflicts_with_all = ["l2_chain_id", "l2_genesis_time", "l2_genesis_block", "block_time"])]
+    /// Name or chain id of a network that Opal knows; `opal inspect config` lists them.
+    #[arg(long, value_name = "NAME", default_value = "op-mainnet")]
+    network: String,
+    /// The chain's rollup.json, instead of a network.
+    #[arg(long = "rollup.config", value_name = "FILE", conflicts_with_all = ["network", "l2_chain_id", "l2_genesis_time", "l2_genesis_block", "block_time"])]
     rollup_config: Option<PathBuf>,
-    /// Chain id of L2.
-    #[arg(long, value_name = "ID", default_value_t = 10)]
-    l2_chain_id: u64,
-    /// Unix time of the first L2 block, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 1_686_068_903)]
-    l2_genesis_time: u64,
-    /// Number of the first L2 block.
-    #[arg(long, value_name = "NUMBER", default_value_t = 105_235_063)]
-    l2_genesis_block: u64,
-    /// Seconds between L2 blocks.
-    #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..))]
-    block_time: u64,
+    /// Chain id of L2, if it is not the network's.
+    #[arg(long, value_name = "ID")]
+    l2_chain_id: Option<u64>,
+    /// Unix time of the first L2 block in seconds, if it is not the network's.
+    #[arg(long, value_name = "SECONDS")]
+    l2_genesis_time: Option<u64>,
+    /// Number of the first L2 block, if it is not the network's.
+    #[arg(long, value_name = "NUMBER")]
+    l2_genesis_block: Option<u64>,
+    /// Seconds between L2 blocks, if they are not the network's.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    block_time: Option<u64>,
 }
 
 /// Runs `opal inspect`.
@@ -88,22 +95,28 @@ pub(crate) fn run(args: InspectArgs) -> Result<()> {
             args.output.print(&report)
         }
         What::Tx(args) => tx::run(args),
+        What::Config(args) => config::run(&args),
+    }
+}
+
+/// Prints `text` on standard output.
+fn write(text: &str) -> Result<()> {
+    use std::io::Write;
+    match writeln!(std::io::stdout(), "{}", text.trim_end()) {
+        // Whoever reads has seen enough.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.wrap_err("cannot write to standard output"),
     }
 }
 
 impl OutputArgs {
     fn print<T: Serialize + fmt::Display>(&self, report: &T) -> Result<()> {
-        use std::io::Write;
         let text = if self.json {
             serde_json::to_string_pretty(report)?
         } else {
             report.to_string()
         };
-        match writeln!(std::io::stdout(), "{}", text.trim_end()) {
-            // Whoever reads has seen enough.
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-            other => other.wrap_err("cannot write to standard output"),
-        }
+        write(&text)
     }
 }
 
@@ -114,13 +127,16 @@ impl ChainArgs {
                 .wrap_err_with(|| format!("cannot read {}", path.display()))?;
             return RollupConfig::from_json(&text).wrap_err_with(|| path.display().to_string());
         }
-        let mut cfg = RollupConfig {
-            l2_chain_id: self.l2_chain_id,
-            block_time: self.block_time,
-            ..RollupConfig::default()
-        };
-        cfg.genesis.l2_time = self.l2_genesis_time;
-        cfg.genesis.l2.number = self.l2_genesis_block;
+        let mut cfg = config::find(&self.network)?.config;
+        let genesis = &mut cfg.genesis;
+        for (known, given) in [
+            (&mut cfg.l2_chain_id, self.l2_chain_id),
+            (&mut genesis.l2_time, self.l2_genesis_time),
+            (&mut genesis.l2.number, self.l2_genesis_block),
+            (&mut cfg.block_time, self.block_time),
+        ] {
+            *known = given.unwrap_or(*known);
+        }
         Ok(cfg)
     }
 }

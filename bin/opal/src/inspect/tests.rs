@@ -1,6 +1,7 @@
 //! The reports of made-up data, as JSON and as text.
 
-use super::{channel, frames};
+use super::{ChainArgs, channel, frames};
+use clap::Parser;
 use opal_protocol::{
     Compression, Frame, RollupConfig, SingularBatch, batch::append_to_stream, channel::compress,
     frame::encode_frames,
@@ -87,4 +88,37 @@ fn frames_report() {
             .contains("is dropped: channel has unknown compression")
     );
     assert!(frames::Report::of(&vec![5].into(), &config()).is_err());
+}
+
+#[derive(Parser)]
+struct Flags {
+    #[command(flatten)]
+    chain: ChainArgs,
+}
+
+fn chain(flags: &[&str]) -> Result<RollupConfig, String> {
+    let all = ["test"].iter().chain(flags);
+    let flags = Flags::try_parse_from(all).map_err(|error| error.to_string())?;
+    flags.chain.config().map_err(|error| format!("{error:#}"))
+}
+
+#[test]
+fn the_chain_is_a_network_with_its_values_replaced() {
+    let op = chain(&[]).unwrap();
+    assert_eq!((op.l2_chain_id, op.block_time), (10, 2));
+    assert_eq!(op.genesis.l2_time, 1_686_068_903);
+    assert_eq!(op.genesis.l2.number, 105_235_063);
+    let base = chain(&["--network", "base"]).unwrap();
+    assert_eq!(
+        (base.l2_chain_id, base.genesis.l2_time),
+        (8453, 1_686_789_347)
+    );
+    let mine = chain(&["--l2-chain-id", "901", "--l2-genesis-time", "5"]).unwrap();
+    assert_eq!((mine.l2_chain_id, mine.genesis.l2_time), (901, 5));
+    let mine = chain(&["--l2-genesis-block", "7", "--block-time", "1"]).unwrap();
+    assert_eq!((mine.genesis.l2.number, mine.block_time), (7, 1));
+    let error = chain(&["--network", "bass"]).unwrap_err();
+    assert!(error.contains("did you mean base-mainnet?"), "{error}");
+    assert!(chain(&["--network", "op", "--rollup.config", "rollup.json"]).is_err());
+    assert!(chain(&["--block-time", "0"]).is_err());
 }

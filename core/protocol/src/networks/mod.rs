@@ -112,7 +112,7 @@ impl fmt::Display for Obstacle {
             Self::Departed { time, fork } => write!(
                 f,
                 "it left the superchain and follows rules of its own since {fork} (unix time \
-                 {time}); only its history until then can be derived, with --rollup.config"
+                 {time}); only its history until then can be derived"
             ),
         }
     }

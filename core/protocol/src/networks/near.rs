@@ -31,7 +31,7 @@ pub(super) fn names(name: &str) -> Vec<&'static str> {
 fn distance(name: &[u8], own: &[u8]) -> Option<usize> {
     let edits = edits(name, own);
     // Short names are near to everything.
-    if edits <= DISTANCE_MAX && edits * 2 < name.len() {
+    if edits <= DISTANCE_MAX && edits * 2 <= name.len() {
         return Some(edits);
     }
     let holds = |long: &[u8], short: &[u8]| {

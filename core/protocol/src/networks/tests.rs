@@ -161,6 +161,10 @@ fn unknown_names_bring_suggestions() {
         "unknown network \"bass-mainnet\"; did you mean base-mainnet?"
     );
     assert_eq!(
+        text("bsae"),
+        "unknown network \"bsae\"; did you mean base-mainnet?"
+    );
+    assert_eq!(
         text("ozean"),
         "unknown network \"ozean\"; did you mean ozean-sepolia?"
     );
