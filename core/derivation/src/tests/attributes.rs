@@ -383,3 +383,253 @@ fn upgrade_transactions_follow_user_deposits() {
     assert_eq!(blocks[6].transactions.len(), 1);
     assert_eq!(blocks[6].attributes.gas_limit, Some(GAS_LIMIT));
 }
+
+/// What tells one block's attributes from another's, apart from transactions of users.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Shape {
+    /// The first four bytes of the L1 attributes.
+    selector: u32,
+    withdrawals: bool,
+    beacon_root: bool,
+    /// The EIP-1559 parameters in eight bytes.
+    eip1559: Option<u64>,
+    min_base_fee: Option<u64>,
+    /// Upgrade transactions.
+    upgrades: usize,
+    extra_gas: u64,
+}
+
+const BEDROCK: u32 = 0x015d_8eb9;
+const ECOTONE: u32 = 0x440a_5e20;
+const ISTHMUS: u32 = 0x0989_99be;
+const JOVIAN: u32 = 0x3db6_be2b;
+
+fn shape(block: &super::kit::Block) -> Shape {
+    let attributes = &block.attributes;
+    let calldata = l1_info(&block.transactions);
+    Shape {
+        selector: u32::from_be_bytes(calldata[..4].try_into().expect("four bytes")),
+        withdrawals: attributes.payload_attributes.withdrawals.is_some(),
+        beacon_root: attributes
+            .payload_attributes
+            .parent_beacon_block_root
+            .is_some(),
+        eip1559: attributes
+            .eip_1559_params
+            .map(|b| u64::from_be_bytes(b.into())),
+        min_base_fee: attributes.min_base_fee,
+        upgrades: block.transactions.len() - 1,
+        extra_gas: attributes.gas_limit.expect("always set") - GAS_LIMIT,
+    }
+}
+
+/// The shapes of the blocks around the activation of `forks` in block 2, when every fork before
+/// them is active at genesis and each of them brings three transactions.
+fn shapes(forks: &[Fork]) -> Vec<Shape> {
+    let before = Fork::ALL
+        .into_iter()
+        .rfind(|f| f < &forks[0])
+        .expect("Bedrock");
+    let mut cfg = config(before);
+    let mut upgrades = Upgrades::none();
+    for fork in forks {
+        cfg.forks.set(*fork, Some(L1_TIME + 4));
+        upgrades.insert(bundle(*fork, &[10, 20, 30]));
+    }
+    let world = World::with_upgrades(cfg, upgrades);
+    let blocks = world.sequence_on_safe(&[(0, 0); 3]);
+    blocks.iter().map(shape).collect()
+}
+
+/// Traps 6 and 14 among others: every activation block, the one before it and the one after it.
+#[test]
+fn trap_06_trap_14_activation_blocks_of_every_fork() {
+    let bedrock = Shape {
+        selector: BEDROCK,
+        withdrawals: false,
+        beacon_root: false,
+        eip1559: None,
+        min_base_fee: None,
+        upgrades: 3,
+        extra_gas: 0,
+    };
+    let canyon = Shape {
+        withdrawals: true,
+        ..bedrock
+    };
+    let ecotone = Shape {
+        beacon_root: true,
+        ..canyon
+    };
+    let settled_ecotone = Shape {
+        selector: ECOTONE,
+        ..ecotone
+    };
+    let holocene = Shape {
+        eip1559: Some(0),
+        ..settled_ecotone
+    };
+    let settled_isthmus = Shape {
+        selector: ISTHMUS,
+        ..holocene
+    };
+    let jovian = Shape {
+        min_base_fee: Some(0),
+        ..settled_isthmus
+    };
+    let settled_jovian = Shape {
+        selector: JOVIAN,
+        ..jovian
+    };
+    let karst = Shape {
+        extra_gas: 60,
+        ..settled_jovian
+    };
+    // Each row: the fork, its activation block, the block after it.
+    let rows = [
+        (Fork::Regolith, bedrock, bedrock),
+        (Fork::Canyon, canyon, canyon),
+        (Fork::Delta, canyon, canyon),
+        (Fork::Ecotone, ecotone, settled_ecotone),
+        (Fork::Fjord, settled_ecotone, settled_ecotone),
+        (Fork::Granite, settled_ecotone, settled_ecotone),
+        (Fork::Holocene, holocene, holocene),
+        (Fork::Isthmus, holocene, settled_isthmus),
+        (Fork::Jovian, jovian, settled_jovian),
+        (Fork::Karst, karst, settled_jovian),
+    ];
+    let plain = |shape: Shape| Shape {
+        upgrades: 0,
+        ..shape
+    };
+    let mut before = bedrock;
+    for (fork, activation, after) in rows {
+        let expected = [plain(before), activation, plain(after)];
+        assert_eq!(shapes(&[fork]), expected, "{fork}");
+        before = after;
+    }
+    // Forks that activate together: the newest field, the oldest format, all transactions.
+    let all = [
+        Fork::Ecotone,
+        Fork::Fjord,
+        Fork::Granite,
+        Fork::Holocene,
+        Fork::Isthmus,
+        Fork::Jovian,
+        Fork::Karst,
+    ];
+    let together = Shape {
+        selector: BEDROCK,
+        upgrades: 3 * all.len(),
+        ..karst
+    };
+    let expected = [plain(canyon), together, plain(settled_jovian)];
+    assert_eq!(shapes(&all), expected);
+}
+
+/// Without its transactions an activation block would be another one than everybody else's.
+#[test]
+fn missing_bundle_is_an_error_before_its_block() {
+    use opal_protocol::upgrades::UPGRADING_FORKS;
+    for fork in Fork::ALL.into_iter().skip(1) {
+        let before = Fork::ALL.into_iter().rfind(|f| f < &fork).expect("Bedrock");
+        let mut cfg = config(before);
+        cfg.forks.set(fork, Some(L1_TIME + 4));
+        let mut world = World::new(cfg);
+        world.upgrades = Upgrades::none().into();
+        let first = world.sequence_on_safe(&[(0, 0)]);
+        let (parent, l2_time) = (&first[0], L1_TIME + 4);
+        let built = build(
+            &world.cfg,
+            &world.l1_chain,
+            &world.upgrades,
+            &parent.block,
+            &parent.config,
+            &world.l1[0],
+            l2_time,
+        );
+        let missing = UPGRADING_FORKS.contains(&fork);
+        let expected = missing.then_some(AttributesError::MissingBundle { fork, l2_time });
+        assert_eq!(built.err(), expected, "{fork}");
+    }
+    // A fork that is active at genesis needs none.
+    let mut world = World::new(config(Fork::Karst));
+    world.upgrades = Upgrades::none().into();
+    assert_eq!(world.sequence_on_safe(&[(0, 0); 3]).len(), 3);
+}
+
+#[test]
+fn missing_bundle_stops_derivation_before_its_block() {
+    let mut cfg = config(Fork::Jovian);
+    cfg.forks.set(Fork::Karst, Some(L1_TIME + 6));
+    let mut world = World::new(cfg);
+    world.mine_empty(2);
+    let blocks = world.sequence_on_safe(&[(0, 1), (0, 1), (0, 0)]);
+    let data = world.span_data(1, &blocks);
+    world.mine_data(vec![data]);
+    world.upgrades = Upgrades::none().into();
+    let start = crate::Start {
+        safe_head: world.l2[0].block,
+        system_config: world.l2[0].config,
+        l1_base: world.l1[0].as_ref(),
+        l1_base_config: world.l2[0].config,
+        derived_from: None,
+    };
+    world.derivation = crate::Derivation::new(
+        world.cfg.clone(),
+        world.l1_chain.clone(),
+        world.upgrades.clone(),
+        start,
+    );
+    let reason = crate::CriticalReason::Attributes(
+        blocks[1].block.id(),
+        AttributesError::MissingBundle {
+            fork: Fork::Karst,
+            l2_time: L1_TIME + 6,
+        },
+    );
+    assert_eq!(
+        world.run(),
+        super::kit::Stop::Step(crate::Step::Critical(reason))
+    );
+    assert_eq!(world.l2[1..], blocks[..2]);
+}
+
+/// Trap 7: a chain that missed Prague's fraction keeps Cancun's until the time it agreed on, by
+/// the time of the L1 origin, whatever L1 does; later schedules of L1 apply again.
+#[test]
+fn trap_07_pectra_blob_schedule_and_bpo_forks() {
+    let (cancun, prague, bpo1) = (3_338_477, 5_007_716, 8_346_193);
+    let fee = |pectra_blob_schedule_time, origin_offset: u64| {
+        let mut cfg = config(Fork::Granite);
+        cfg.forks.pectra_blob_schedule_time = pectra_blob_schedule_time;
+        let mut world = World::new(cfg);
+        let params = |fraction: u64| alloy_eips::eip7840::BlobParams {
+            update_fraction: u128::from(fraction),
+            ..alloy_eips::eip7840::BlobParams::cancun()
+        };
+        let schedule = [(0, cancun), (L1_TIME + 10, prague), (L1_TIME + 30, bpo1)];
+        world.l1_chain.blob_schedule = schedule.map(|(t, f)| (t, params(f))).into();
+        let mut epoch = world.l1[0].clone();
+        epoch.header.excess_blob_gas = Some(10_000_000);
+        epoch.header.timestamp = L1_TIME + origin_offset;
+        let mut parent = world.safe().clone();
+        parent.block.time += 100;
+        let block = world.build(&parent, &epoch, vec![]);
+        U256::from_be_slice(&l1_info(&block.transactions)[68..100])
+    };
+    let expected = |offset| {
+        U256::from(match offset {
+            0..10 => 19,
+            10..30 => 7,
+            _ => 3,
+        })
+    };
+    for offset in [0, 9, 10, 29, 30, 60] {
+        assert_eq!(fee(None, offset), expected(offset), "at {offset}");
+    }
+    for (offset, fee_then) in [(0, 19), (10, 19), (19, 19), (20, 7), (29, 7), (30, 3)] {
+        let found = fee(Some(L1_TIME + 20), offset);
+        assert_eq!(found, U256::from(fee_then), "at {offset}");
+    }
+}

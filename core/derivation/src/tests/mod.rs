@@ -4,6 +4,7 @@
 mod attributes;
 mod bank;
 mod batches;
+mod forms;
 mod frames;
 mod kit;
 mod pipeline;

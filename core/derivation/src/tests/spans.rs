@@ -2,10 +2,13 @@
 
 use super::kit::config;
 use crate::{
-    checks::Surroundings,
+    checks::{DropReason, Surroundings},
+    open_span::{OpenSpan, SpanRules},
     span_checks::{
-        SpanDropReason, SpanPlace, SpanVerdict, check_overlap, check_span_parent, place_span,
+        SpanDropReason, SpanPlace, SpanVerdict, check_overlap, check_span_blocks,
+        check_span_parent, place_span,
     },
+    window::EpochWindow,
 };
 use alloy_primitives::{B256, Bytes, FixedBytes};
 use opal_protocol::{Fork, L1Ref, L2Ref, RollupConfig, SpanBatch, SpanBlock};
@@ -246,4 +249,191 @@ fn overlap_compares_origin_and_transactions() {
             "{origin} {safe:?}"
         );
     }
+}
+
+/// The verdict on a span before Holocene: all of it at once.
+fn whole(case: &Case) -> SpanVerdict {
+    let around = case.around();
+    let parent = case.safe_head;
+    let known = |number: u64| (100..=case.inclusion).contains(&number).then(|| l1(number));
+    match place_span(&around, &case.span) {
+        Err(verdict) => return verdict,
+        Ok(SpanPlace::Overlaps { .. }) => panic!("the parent is the safe head here"),
+        Ok(SpanPlace::Next) => {}
+    }
+    let canonical = |number| known(number).map(|l1| l1.hash);
+    match check_span_parent(&around, &case.span, &parent, canonical) {
+        SpanVerdict::Accept => check_span_blocks(&around, &case.span, &parent, known),
+        verdict => verdict,
+    }
+}
+
+/// A span with every fault there is: mending one after the other shows the order of the checks.
+#[test]
+fn span_verdicts_before_holocene_in_order() {
+    use SpanDropReason as S;
+    let mut faulty = span(501, &[90, 90, 91]);
+    faulty.parent_check[0] ^= 1;
+    for block in &mut faulty.blocks {
+        block.timestamp += 2;
+    }
+    faulty.blocks[1].transactions = vec![Bytes::new()];
+    let mut case = case(faulty);
+    case.cfg = config(Fork::Granite);
+    case.cfg.forks.delta_time = None;
+    let shift = |c: &mut Case, origins: [u64; 3]| {
+        for (block, epoch_num) in c.span.blocks.iter_mut().zip(origins) {
+            block.epoch_num = epoch_num;
+        }
+    };
+    let steps: [(SpanDropReason, &dyn Fn(&mut Case)); 8] = [
+        (S::BeforeDelta, &|c| c.cfg.forks.delta_time = Some(0)),
+        (S::Future, &|c| {
+            c.span.blocks.iter_mut().for_each(|b| b.timestamp -= 2)
+        }),
+        (S::ParentCheck, &|c| c.span.parent_check[0] ^= 1),
+        (S::IncludedTooLate, &|c| shift(c, [103, 103, 104])),
+        (S::EpochTooNew, &|c| shift(c, [99, 100, 101])),
+        (S::OriginCheck, &|c| {
+            c.span.l1_origin_check = FixedBytes::repeat_byte(101);
+        }),
+        (S::EpochTooOld, &|c| shift(c, [100, 100, 101])),
+        (S::Block(DropReason::EmptyTransaction), &|c| {
+            c.span.blocks[1].transactions.clear();
+        }),
+    ];
+    for (reason, mend) in steps {
+        assert_eq!(whole(&case), SpanVerdict::Drop(reason));
+        mend(&mut case);
+    }
+    assert_eq!(whole(&case), SpanVerdict::Accept);
+}
+
+/// Every rule for the new blocks of a span, alone.
+#[test]
+fn span_blocks_before_holocene() {
+    let check = |origins: &[u64], change: fn(&mut Case), expected| {
+        let mut case = case(span(501, origins));
+        case.cfg = config(Fork::Fjord);
+        case.safe_head.time = 9_050;
+        change(&mut case);
+        let parent = case.safe_head;
+        let known = |number: u64| (100..=105).contains(&number).then(|| l1(number));
+        let verdict = check_span_blocks(&case.around(), &case.span, &parent, known);
+        let expected = match expected {
+            None => SpanVerdict::Accept,
+            Some(reason) => SpanVerdict::Drop(SpanDropReason::Block(reason)),
+        };
+        assert_eq!(verdict, expected, "{origins:?}");
+    };
+    check(&[100, 101, 101], |_| {}, None);
+    check(
+        &[101, 102],
+        |c| c.span.blocks[1].timestamp = l1(102).time,
+        None,
+    );
+    check(
+        &[101, 102],
+        |c| c.span.blocks[1].timestamp = l1(102).time - 1,
+        Some(DropReason::BeforeOrigin),
+    );
+    let deposit = |c: &mut Case| c.span.blocks[2].transactions = vec![vec![0x7e].into()];
+    check(
+        &[100, 100, 100],
+        deposit,
+        Some(DropReason::DepositTransaction),
+    );
+    let set_code = |c: &mut Case| c.span.blocks[0].transactions = vec![vec![4, 1].into()];
+    check(&[100], set_code, Some(DropReason::TransactionType(4)));
+    // Blocks that are safe already are not judged by these rules.
+    let safe_already = |c: &mut Case| {
+        c.span.blocks[0].transactions = vec![Bytes::new()];
+        c.span.blocks[0].timestamp = c.safe_head.time;
+    };
+    check(&[100, 100], safe_already, None);
+}
+
+/// Drift within a span: by the time of each block's origin, with the exceptions for empty blocks.
+#[test]
+fn trap_26_drift_within_a_span() {
+    let check = |fork, after_origin: u64, origins: &[u64], has_tx, next_time: u64| {
+        let mut case = case(span(501, origins));
+        case.cfg = config(fork);
+        case.safe_head.time = 9_050;
+        for block in &mut case.span.blocks {
+            block.timestamp = l1(block.epoch_num).time;
+        }
+        let (last, parent) = (origins.len() - 1, case.safe_head);
+        let origin_time = l1(origins[last]).time;
+        case.span.blocks[last].timestamp = origin_time + after_origin;
+        if has_tx {
+            case.span.blocks[last].transactions = vec![vec![2, 1].into()];
+        }
+        let next = origins[last] + 1;
+        let known = |number: u64| {
+            let time = if number == next {
+                next_time
+            } else {
+                l1(number).time
+            };
+            (100..=105)
+                .contains(&number)
+                .then(|| L1Ref { time, ..l1(number) })
+        };
+        match check_span_blocks(&case.around(), &case.span, &parent, known) {
+            SpanVerdict::Accept => None,
+            SpanVerdict::Drop(SpanDropReason::Block(reason)) => Some(reason),
+            other => panic!("{other:?}"),
+        }
+    };
+    let (exceeded, stayed) = (
+        Some(DropReason::DriftExceeded),
+        Some(DropReason::DriftOriginNotAdvanced),
+    );
+    for (fork, drift) in [(Fork::Ecotone, 600), (Fork::Fjord, 1800)] {
+        let late = u64::MAX;
+        assert_eq!(check(fork, drift, &[100, 100], true, late), None);
+        assert_eq!(check(fork, drift + 1, &[100, 100], true, late), exceeded);
+        assert_eq!(check(fork, drift + 1, &[100, 100], false, late), None);
+        let reached = l1(100).time + drift + 1;
+        assert_eq!(
+            check(fork, drift + 1, &[100, 100], false, reached + 1),
+            None
+        );
+        assert_eq!(check(fork, drift + 1, &[100, 100], false, reached), stayed);
+        // A block that takes the next origin may be empty at any time: origins advance by one.
+        assert_eq!(check(fork, drift + 1, &[100, 101], false, 0), None);
+        assert_eq!(check(fork, drift + 1, &[101], false, 0), None);
+        assert_eq!(check(fork, drift + 1, &[101], true, late), exceeded);
+    }
+}
+
+#[test]
+fn span_over_genesis_has_no_parent_before_holocene() {
+    let mut case = case(span(501, &[100, 100]));
+    case.cfg.genesis.l2.number = SAFE_NUMBER - 1;
+    for block in &mut case.span.blocks {
+        block.timestamp -= 4;
+    }
+    case.span.blocks.push(SpanBlock {
+        epoch_num: 100,
+        timestamp: SAFE_TIME + 2,
+        transactions: vec![],
+    });
+    let window = EpochWindow::default();
+    let begin = |rules| OpenSpan::begin(case.span.clone(), rules, &case.around(), &window).err();
+    let drop = SpanVerdict::Drop(SpanDropReason::NoParent);
+    assert_eq!(begin(SpanRules::Whole), Some(drop));
+    assert_eq!(begin(SpanRules::Prefix), Some(SpanVerdict::Undecided));
+}
+
+#[test]
+fn outdated_origins_void_a_span_before_holocene() {
+    // Safe head in epoch 102; the first new block claims an older one.
+    let mut case = case(span(501, &[101, 102]));
+    case.safe_head = l2(SAFE_NUMBER, 102);
+    let known = |number: u64| (102..=105).contains(&number).then(|| l1(number));
+    let parent = l2(SAFE_NUMBER - 1, 101);
+    let verdict = check_span_blocks(&case.around(), &case.span, &parent, known);
+    assert_eq!(verdict, SpanVerdict::Drop(SpanDropReason::OutdatedOrigin));
 }

@@ -365,3 +365,37 @@ fn a_verifier_cannot_sequence() {
             .all(|(lane, _)| *lane == Lane::Derivation)
     );
 }
+
+/// Before Holocene an invalid block of a span batch takes back those before it.
+#[test]
+fn a_rejected_span_is_taken_back() {
+    let mut world = World::fast(3);
+    world.run_for(100);
+    world.is_last_in_l1 = false;
+    let genesis = world.heads().safe;
+    world.feed(Event::Derived(world.derive(genesis, 0, &[tx(1)], 2)));
+    world.run_for(100);
+    let first = world.heads().pending_safe;
+    assert_eq!((first.number, world.heads().safe), (1, genesis));
+    world.feed(Event::Derived(world.derive(first, 1, &[tx(2)], 2)));
+    world.feed(Event::Rewound(genesis));
+    world.run_for(100);
+    assert_eq!(world.heads().pending_safe, genesis);
+    assert_eq!(
+        world.heads().unsafe_head,
+        first,
+        "until something else is derived"
+    );
+    // Another batch for the same height takes its place.
+    world.is_last_in_l1 = true;
+    world.feed(Event::Derived(world.derive(genesis, 0, &[tx(3)], 2)));
+    world.run_for(100);
+    let other = world.heads().safe;
+    assert_eq!((other.number, world.heads().unsafe_head), (1, other));
+    assert_ne!(other, first);
+    assert_eq!(world.seen.resets, [ResetCause::Start]);
+    // What is safe already is never taken back.
+    world.feed(Event::Rewound(genesis));
+    world.run_for(100);
+    assert_eq!(world.heads().pending_safe, other);
+}

@@ -119,6 +119,26 @@ fn transactions_of_the_pool_are_taken_unless_the_rules_forbid_it() {
     assert_eq!([count(1), count(2), count(3), count(4)], [2, 2, 1, 2]);
 }
 
+/// Without its upgrade transactions the block that activates a fork is not built at all.
+#[test]
+fn a_missing_upgrade_bundle_stops_the_sequencer_before_its_block() {
+    let mut cfg = (*sequencer(1).cfg).clone();
+    cfg.forks.karst_time = Some(GENESIS_TIME + 6);
+    let l1 = super::world::FakeL1::new(1);
+    let upgrades = opal_protocol::Upgrades::none();
+    let options = Some(SequencerOptions::default());
+    let mut world = World::with_upgrades(cfg, l1, options, upgrades);
+    world.run_for(12_000);
+    assert_eq!(world.heads().unsafe_head.number, 2);
+    let told = |n: &Note| match n {
+        Note::Trouble { call, failure, .. } => {
+            *call == "attributes" && failure.to_string().contains("karst")
+        }
+        _ => false,
+    };
+    assert!(world.seen.notes.iter().any(told));
+}
+
 #[test]
 fn when_l1_stalls_building_ends_with_the_drift_and_resumes_with_l1() {
     let mut world = sequencer(1);

@@ -19,7 +19,7 @@ use op_alloy_rpc_types_engine::{
 use opal_derivation::{DerivedAttributes, attributes};
 use opal_protocol::{
     Fork, ForkTimes, L1Block, L1ChainConfig, L1Id, L1Ref, L2Id, L2Ref, RollupConfig, RollupGenesis,
-    SystemConfig, Upgrades, config::ChainOpConfig,
+    SystemConfig, UpgradeBundle, Upgrades, config::ChainOpConfig, upgrades::UPGRADING_FORKS,
 };
 use std::{cmp::Reverse, collections::BinaryHeap};
 
@@ -401,6 +401,16 @@ pub(super) struct World {
     pub(super) is_last_in_l1: bool,
 }
 
+/// No fork changes anything by transactions.
+fn no_upgrades() -> Upgrades {
+    let mut upgrades = Upgrades::none();
+    for fork in UPGRADING_FORKS {
+        let transactions = vec![];
+        upgrades.insert(UpgradeBundle { fork, transactions });
+    }
+    upgrades
+}
+
 impl World {
     pub(super) fn new(l1_length: u64, sequencer: Option<SequencerOptions>) -> Self {
         let l1 = FakeL1::new(l1_length);
@@ -415,11 +425,20 @@ impl World {
     }
 
     pub(super) fn with(cfg: RollupConfig, l1: FakeL1, sequencer: Option<SequencerOptions>) -> Self {
+        Self::with_upgrades(cfg, l1, sequencer, no_upgrades())
+    }
+
+    pub(super) fn with_upgrades(
+        cfg: RollupConfig,
+        l1: FakeL1,
+        sequencer: Option<SequencerOptions>,
+        upgrades: Upgrades,
+    ) -> Self {
         let cfg = Arc::new(cfg);
         let options = RollupOptions {
             cfg: cfg.clone(),
             l1_chain: L1ChainConfig::dev(900),
-            upgrades: Arc::new(Upgrades::none()),
+            upgrades: Arc::new(upgrades),
             sequencer,
         };
         let mut world = Self {
@@ -616,7 +635,7 @@ impl World {
         let block = &self.engine.blocks[&parent.hash];
         let config = block.system_config(&self.cfg).unwrap();
         let epoch = &self.l1.blocks[epoch as usize];
-        let (upgrades, l1) = (Upgrades::none(), L1ChainConfig::dev(900));
+        let (upgrades, l1) = (no_upgrades(), L1ChainConfig::dev(900));
         let time = parent.time + self.cfg.block_time;
         let (mut attributes, _) =
             attributes::build(&self.cfg, &l1, &upgrades, &parent, &config, epoch, time).unwrap();
