@@ -96,7 +96,7 @@ impl World {
             },
             ..SystemConfig::default()
         };
-        let malice = *random.pick(&[0, 5, 15, 40]);
+        let malice = *random.pick(&[0, 2, 5, 10, 20, 40]);
         let prague = T0 + random.between(0, 300);
         let l1_chain = L1ChainConfig {
             chain_id: 900,
@@ -156,7 +156,7 @@ impl World {
         }
         let parent = self.l1.last().unwrap().clone();
         let step = match self.random.between(0, 40) {
-            0 => self.random.between(100, 400),
+            0 => self.random.between(50, 200),
             1..=4 => self.random.between(1, 3),
             _ => 12,
         };
@@ -225,7 +225,7 @@ impl World {
             self.random.percent(85)
         };
         if gives_up {
-            self.plan = safe.blocks.iter().map(|block| planned(block)).collect();
+            self.plan = safe.blocks.iter().map(planned).collect();
             self.posted = height;
         } else if self.random.percent(10) {
             // What was posted is posted again.
@@ -236,7 +236,10 @@ impl World {
     fn extend_plan(&mut self) {
         let cfg = self.cfg();
         let horizon = self.l1.last().unwrap().time() + self.random.between(0, 20);
-        let most = self.random.between(0, 12);
+        let most = match self.random.between(0, 2) {
+            0 => self.random.between(0, 12),
+            _ => 80,
+        };
         for _ in 0..most {
             let parent = self.plan.last().unwrap().clone();
             let time = parent.time + cfg.block_time;
@@ -367,7 +370,7 @@ impl World {
         let to = self.plan.len();
         let mut channels = vec![];
         while from < to {
-            let size = self.random.between(1, 10) as usize;
+            let size = self.random.between(1, 20) as usize;
             let end = (from + size).min(to);
             let batches = self.batches(from, end);
             channels.push(self.frames(&batches));
@@ -544,7 +547,10 @@ impl World {
             self.last_channel_id = self.random.bytes(16).try_into().unwrap();
         }
         let id = self.last_channel_id.into();
-        let size = self.random.between(10, 400) as usize;
+        let size = match self.random.between(0, 3) {
+            0 => self.random.between(10, 200),
+            _ => self.random.between(200, 4000),
+        } as usize;
         let pieces: Vec<&[u8]> = data.chunks(size).collect();
         let count = pieces.len();
         let frame = |(number, piece): (usize, &&[u8])| Frame {
@@ -602,8 +608,8 @@ impl World {
         let inbox = self.cfg().batch_inbox_address;
         let mut transactions = vec![];
         let most = match self.random.between(0, 9) {
-            0..=1 => 0,
-            2..=6 => 3,
+            0 => 0,
+            1..=3 => 3,
             _ => 100,
         };
         for _ in 0..most {
@@ -624,7 +630,7 @@ impl World {
                 blob_hashes: vec![],
             };
             if self.random.percent(40) {
-                self.into_blobs(&mut tx, data);
+                self.move_into_blobs(&mut tx, data);
             }
             if self.random.percent(self.malice / 4) {
                 match self.random.between(0, 3) {
@@ -639,7 +645,7 @@ impl World {
         transactions
     }
 
-    fn into_blobs(&mut self, tx: &mut NaiveL1Tx, first: Vec<u8>) {
+    fn move_into_blobs(&mut self, tx: &mut NaiveL1Tx, first: Vec<u8>) {
         tx.tx_type = 3;
         let mut datas = vec![first];
         for _ in 0..self.random.between(0, 2) {

@@ -115,7 +115,10 @@ fn frames_may_arrive_in_any_order_before_holocene() {
         let chain = lab.chain(&lab.genesis(), &[0]);
         let mut pieces = frames(1, &[lab.singular(&chain[0])], 3);
         pieces.reverse();
-        let datas: Vec<_> = pieces.iter().map(|piece| data(&[piece.clone()])).collect();
+        let datas: Vec<_> = pieces
+            .iter()
+            .map(|piece| data(std::slice::from_ref(piece)))
+            .collect();
         lab.mine(&datas);
         lab.assert_safe(if any_order { &chain } else { &[] });
     }
