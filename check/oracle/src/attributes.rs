@@ -15,7 +15,7 @@ use crate::{
 use alloy_primitives::{Address, B64, Bytes, U256, address, keccak256};
 use alloy_rpc_types_engine::PayloadAttributes;
 use op_alloy_rpc_types_engine::OpPayloadAttributes;
-use opal_protocol::{Fork, SystemConfig};
+use opal_protocol::{Fork, RollupConfig, SystemConfig};
 
 const SEQUENCER_FEE_VAULT: Address = address!("4200000000000000000000000000000000000011");
 
@@ -95,13 +95,20 @@ pub(crate) fn payload_attributes(
         transactions: Some(transactions),
         no_tx_pool: Some(true),
         gas_limit: Some(config.gas_limit + added_gas(rollup, l2_time)),
-        eip_1559_params: is_active(cfg, Fork::Holocene, l2_time).then(|| eip_1559_params(&config)),
+        eip_1559_params: is_active(cfg, Fork::Holocene, l2_time)
+            .then(|| eip_1559_params(cfg, &config, l2_time)),
         min_base_fee: is_active(cfg, Fork::Jovian, l2_time).then_some(config.min_base_fee),
     })
 }
 
-/// spec: protocol/holocene/exec-engine.md#eip1559params-encoding
-fn eip_1559_params(config: &SystemConfig) -> B64 {
+/// Zeros in the activation block, even if its L1 origin announced something else: so the
+/// specification and kona; op-node takes the announcement.
+///
+/// spec: protocol/holocene/derivation.md#attributes-builder, protocol/holocene/exec-engine.md#eip1559params-encoding
+fn eip_1559_params(cfg: &RollupConfig, config: &SystemConfig, l2_time: u64) -> B64 {
+    if is_activation_block(cfg, Fork::Holocene, l2_time) {
+        return B64::ZERO;
+    }
     let [denominator, elasticity] = [config.eip1559_denominator, config.eip1559_elasticity];
     B64::from(u64::from(denominator) << 32 | u64::from(elasticity))
 }

@@ -95,6 +95,7 @@ pub fn build(
         transactions.extend(bundle.deposits());
         config.gas_limit = config.gas_limit.saturating_add(bundle.extra_gas());
     }
+    let eip_1559_params = eip1559_params(cfg, &config, l2_time);
     let config = as_read_back(cfg, config, l2_time);
     let attributes = OpPayloadAttributes {
         payload_attributes: PayloadAttributes {
@@ -110,7 +111,7 @@ pub fn build(
         transactions: Some(transactions),
         no_tx_pool: Some(true),
         gas_limit: Some(config.gas_limit),
-        eip_1559_params: eip1559_params(cfg, &config, l2_time),
+        eip_1559_params,
         min_base_fee: cfg
             .is_active(Fork::Jovian, l2_time)
             .then_some(config.min_base_fee),
@@ -165,12 +166,15 @@ fn configured_gas_limit(
 }
 
 /// The EIP-1559 parameters of the attributes: denominator and elasticity, four bytes each. Zeros
-/// stand for the chain's constants.
+/// stand for the chain's constants, and the activation block carries zeros whatever was announced.
 ///
 /// spec: holocene/derivation.md#attributes-builder
 fn eip1559_params(cfg: &RollupConfig, config: &SystemConfig, l2_time: u64) -> Option<B64> {
     if !cfg.is_active(Fork::Holocene, l2_time) {
         return None;
+    }
+    if cfg.is_activation_block(Fork::Holocene, l2_time) {
+        return Some(B64::ZERO);
     }
     let packed = u64::from(config.eip1559_denominator) << 32 | u64::from(config.eip1559_elasticity);
     Some(B64::from(packed.to_be_bytes()))
@@ -186,6 +190,15 @@ fn as_read_back(cfg: &RollupConfig, mut config: SystemConfig, l2_time: u64) -> S
     if !settled(Fork::Holocene) {
         config.eip1559_denominator = 0;
         config.eip1559_elasticity = 0;
+    }
+    // The engine writes the constants into the header that zeros stand for (trap 14).
+    if cfg.is_active(Fork::Holocene, l2_time)
+        && (config.eip1559_denominator, config.eip1559_elasticity) == (0, 0)
+    {
+        let constants = &cfg.chain_op_config;
+        let header_field = |value| u32::try_from(value).unwrap_or(u32::MAX);
+        config.eip1559_denominator = header_field(constants.eip1559_denominator_canyon);
+        config.eip1559_elasticity = header_field(constants.eip1559_elasticity);
     }
     if !settled(Fork::Isthmus) {
         config.operator_fee_scalar = 0;

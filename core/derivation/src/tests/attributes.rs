@@ -51,7 +51,7 @@ fn fields_come_from_origin_and_config() {
         assert_eq!(transactions[1..], epoch.deposits[..deposits]);
         assert_eq!(attributes.no_tx_pool, Some(true));
         assert_eq!(attributes.gas_limit, Some(GAS_LIMIT));
-        assert_eq!(attributes.eip_1559_params, Some(B64::ZERO));
+        assert_eq!(attributes.eip_1559_params, Some(constants_1559()));
         assert_eq!(attributes.min_base_fee, Some(0));
         let inner = &attributes.payload_attributes;
         assert_eq!(inner.timestamp, block.block.time);
@@ -146,11 +146,12 @@ fn config_updates_apply_from_their_epoch_on() {
         let attributes = &block.attributes;
         let gas_limit = if updated { 40_000_000 } else { GAS_LIMIT };
         assert_eq!(attributes.gas_limit, Some(gas_limit));
-        let packed = if updated { 250u64 << 32 | 4 } else { 0 };
-        assert_eq!(
-            attributes.eip_1559_params,
-            Some(B64::from(packed.to_be_bytes()))
-        );
+        let params = if updated {
+            B64::from((250u64 << 32 | 4).to_be_bytes())
+        } else {
+            constants_1559()
+        };
+        assert_eq!(attributes.eip_1559_params, Some(params));
         assert_eq!(attributes.min_base_fee, Some(if updated { 7 } else { 0 }));
         let info = L1Info::decode(&l1_info(&block.transactions)).expect("decodes");
         assert_eq!(
@@ -162,6 +163,34 @@ fn config_updates_apply_from_their_epoch_on() {
             }
         );
     }
+}
+
+/// The chain's constants as they read back from the header of a block whose attributes had zeros.
+fn constants_1559() -> B64 {
+    B64::from((250u64 << 32 | 6).to_be_bytes())
+}
+
+/// Holocene's activation block carries zeros even if it opens the epoch that announces parameters,
+/// and the constants that the engine puts in their place are what the next block carries on.
+#[test]
+fn the_first_holocene_block_carries_zeros_whatever_its_origin_announced() {
+    let mut cfg = config(Fork::Granite);
+    let fork_time = L1_TIME + 12;
+    cfg.forks.set(Fork::Holocene, Some(fork_time));
+    let mut world = World::new(cfg);
+    world.mine(Mine {
+        updates: vec![ConfigUpdate::Eip1559 {
+            denominator: 100,
+            elasticity: 4,
+        }],
+        ..Default::default()
+    });
+    let blocks = world.sequence_on_safe(&[(0, 0), (0, 0), (0, 0), (0, 0), (0, 0), (1, 0), (1, 0)]);
+    let (activation, after) = (&blocks[5], &blocks[6]);
+    assert_eq!(activation.block.time, fork_time);
+    assert_eq!(activation.block.seq_num, 0);
+    assert_eq!(activation.attributes.eip_1559_params, Some(B64::ZERO));
+    assert_eq!(after.attributes.eip_1559_params, Some(constants_1559()));
 }
 
 /// What was announced before a fork can carry it is forgotten by a node that never restarts, as
@@ -207,7 +236,7 @@ fn parameters_announced_before_their_fork_are_forgotten() {
     assert_eq!(before.attributes.min_base_fee, None);
     assert_eq!(activation.block.time, fork_time);
     assert_eq!(activation.attributes.eip_1559_params, Some(B64::ZERO));
-    assert_eq!(after.attributes.eip_1559_params, Some(B64::ZERO));
+    assert_eq!(after.attributes.eip_1559_params, Some(constants_1559()));
     assert_eq!(after.attributes.min_base_fee, Some(0));
     let calldata = l1_info(&after.transactions);
     assert_eq!(calldata[164..176], [0; 12], "operator fee");
