@@ -206,6 +206,28 @@ impl RollupConfig {
             && !self.is_active(fork, time.saturating_sub(self.block_time))
     }
 
+    /// When `fork` activates, in seconds, if that happens in a block after genesis: then it has an
+    /// activation block. `None` where it never activates or has been active since genesis.
+    pub const fn upgrade_time(&self, fork: Fork) -> Option<u64> {
+        match self.forks.time_of(fork) {
+            Some(time) if time > self.genesis.l2_time => Some(time),
+            _ => None,
+        }
+    }
+
+    /// Time in seconds of the first L2 block at or after `time`.
+    pub const fn first_block_time(&self, time: u64) -> u64 {
+        let since_genesis = time.saturating_sub(self.genesis.l2_time);
+        // No block time: not a configuration that passed validation.
+        let blocks = match self.block_time {
+            0 => since_genesis,
+            block_time => since_genesis.div_ceil(block_time),
+        };
+        self.genesis
+            .l2_time
+            .saturating_add(blocks.saturating_mul(self.block_time))
+    }
+
     /// Seconds an L2 block may be ahead of its L1 origin, by the origin's time.
     pub const fn max_sequencer_drift_at(&self, l1_origin_time: u64) -> u64 {
         if self.is_active(Fork::Fjord, l1_origin_time) {

@@ -100,6 +100,11 @@ pub fn decode_deposit(transaction: &[u8]) -> Option<TxDeposit> {
 }
 
 /// The deposit, save its source hash.
+///
+/// `opaqueData` of version 0 is packed: mint 32 bytes, value 32, gas limit 8, isCreation 1, and
+/// the calldata. Clients agree that any isCreation but 0 creates a contract, and that of the words
+/// for sender and recipient the low 20 bytes count; so do we, although the portal writes neither
+/// another flag nor longer addresses.
 fn parse(log: &Log) -> Result<TxDeposit, &'static str> {
     let [_, from, to, version] = log.topics() else {
         return Err("must have 4 topics");
@@ -107,7 +112,12 @@ fn parse(log: &Log) -> Result<TxDeposit, &'static str> {
     if !version.is_zero() {
         return Err("has an unknown version");
     }
-    let opaque = abi_bytes(&log.data.data).ok_or("has no ABI-encoded bytes")?;
+    let data = &log.data.data;
+    let opaque = abi_bytes(data).ok_or("has no ABI-encoded bytes")?;
+    // Offset and length take two words; the content is padded to whole words and no further.
+    if data.len() != 64 + opaque.len().next_multiple_of(32) {
+        return Err("is not padded to whole words");
+    }
     let (mint, rest) = opaque
         .split_first_chunk::<32>()
         .ok_or("is too short for a mint")?;
@@ -119,13 +129,12 @@ fn parse(log: &Log) -> Result<TxDeposit, &'static str> {
         .ok_or("is too short for a gas limit")?;
     let (is_creation, data) = rest.split_first().ok_or("is too short for isCreation")?;
     let to = match is_creation {
-        0 => TxKind::Call(address(to).ok_or("has a recipient that is no address")?),
-        1 => TxKind::Create,
-        _ => return Err("has neither 0 nor 1 for isCreation"),
+        0 => TxKind::Call(Address::from_word(*to)),
+        _ => TxKind::Create,
     };
     Ok(TxDeposit {
         source_hash: B256::ZERO,
-        from: address(from).ok_or("has a sender that is no address")?,
+        from: Address::from_word(*from),
         to,
         mint: U256::from_be_bytes(*mint)
             .try_into()

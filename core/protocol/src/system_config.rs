@@ -175,11 +175,8 @@ impl ConfigUpdate {
             0 => address(&word.into()).map(Self::Batcher),
             2 => as_u64().map(Self::GasLimit),
             3 => address(&word.into()).map(Self::UnsafeBlockSigner),
-            4 => as_u64().map(|packed| Self::Eip1559 {
-                denominator: (packed >> 32) as u32,
-                elasticity: packed as u32,
-            }),
-            // Clients read the low twelve bytes and leave the rest alone.
+            // Of these two, op-node reads the low eight or twelve bytes and leaves the rest alone.
+            4 => Self::eip1559(number.wrapping_to()),
             5 => Some(Self::OperatorFee {
                 scalar: number.wrapping_shr(64).wrapping_to(),
                 constant: number.wrapping_to(),
@@ -189,10 +186,27 @@ impl ConfigUpdate {
             _ => None,
         }
     }
+
+    /// The update that packs `denominator ++ elasticity`. A denominator of 0 is only valid together
+    /// with an elasticity of 0, when both stand for the chain's constants; clients skip the rest.
+    fn eip1559(packed: u64) -> Option<Self> {
+        let (denominator, elasticity) = ((packed >> 32) as u32, packed as u32);
+        if denominator == 0 && elasticity != 0 {
+            return None;
+        }
+        Some(Self::Eip1559 {
+            denominator,
+            elasticity,
+        })
+    }
 }
 
 impl SystemConfig {
     /// Applies an update announced in an L1 block of time `l1_time`.
+    ///
+    /// Parameters of forks to come (types 4 to 7) are taken as well: no clock judges them here. They
+    /// do not last, though, since the next L2 block reads its configuration back from its parent,
+    /// which has no room for them before their fork.
     pub fn apply(&mut self, cfg: &RollupConfig, update: &ConfigUpdate, l1_time: u64) {
         match *update {
             ConfigUpdate::Batcher(address) => self.batcher_address = address,

@@ -14,6 +14,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("core/rollup", &["core/protocol", "core/derivation"]),
     ("shell/rpc", &["core/protocol"]),
     ("shell/l1", &["core/protocol", "shell/rpc"]),
+    ("shell/upgrades", &["core/protocol"]),
     (
         "shell/engine",
         &["core/protocol", "core/execution", "core/trie", "shell/rpc"],

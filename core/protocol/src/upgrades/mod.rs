@@ -72,4 +72,15 @@ impl Upgrades {
             .into_iter()
             .find(|fork| cfg.is_activation_block(*fork, l2_time) && self.get(*fork).is_none())
     }
+
+    /// The oldest fork whose activation block lies at `l2_time` or later and whose upgrade
+    /// transactions are not at hand, with its activation time in seconds. Asked at start, so that
+    /// nobody finds out in the activation block.
+    pub fn missing_from(&self, cfg: &RollupConfig, l2_time: u64) -> Option<(Fork, u64)> {
+        UPGRADING_FORKS
+            .into_iter()
+            .filter(|fork| self.get(*fork).is_none())
+            .filter_map(|fork| cfg.upgrade_time(fork).map(|time| (fork, time)))
+            .find(|(_, time)| cfg.first_block_time(*time) >= l2_time)
+    }
 }

@@ -333,11 +333,9 @@ fn deposits_read_back() {
     let creation = parse(&opaque(0, 0, 1, 1, &[])).unwrap();
     assert_eq!(creation.to, TxKind::Create);
     assert_eq!(creation.mint, 0);
+    // Clients take every flag but 0 for a creation.
+    assert_eq!(parse(&opaque(0, 0, 1, 2, &[])).unwrap().to, TxKind::Create);
     for (bytes, problem) in [
-        (
-            opaque(0, 0, 1, 2, &[]),
-            "has neither 0 nor 1 for isCreation",
-        ),
         (
             opaque(0, 0, 1, 0, &[])[..72].to_vec(),
             "is too short for isCreation",
@@ -355,6 +353,45 @@ fn deposits_read_back() {
     let mut unknown = deposit_log(&cfg, &opaque(0, 0, 1, 0, &[]));
     unknown.data.topics_mut_unchecked()[3] = B256::repeat_byte(1);
     assert!(parse_deposit_log(&unknown, HASH, 0).is_err());
+    let mut three_topics = deposit_log(&cfg, &opaque(0, 0, 1, 0, &[]));
+    let topics = three_topics.topics()[..3].to_vec();
+    three_topics.data.set_topics_unchecked(topics);
+    assert!(parse_deposit_log(&three_topics, HASH, 0).is_err());
+}
+
+/// The portal pads its event to whole words; op-node is critical about anything else, so are we.
+#[test]
+fn deposits_are_padded_to_whole_words_and_no_further() {
+    let cfg = config(Fork::Jovian);
+    for length in 0..=65 {
+        let good = deposit_log(&cfg, &opaque(1, 2, 3, 0, &vec![7; length]));
+        let parsed = parse_deposit_log(&good, HASH, 0).unwrap();
+        assert_eq!(parsed.input.len(), length);
+        let data = &good.data.data;
+        for bad in [
+            data[..data.len() - 1].to_vec(),
+            data[..data.len() - 32].to_vec(),
+            [data, &[0][..]].concat(),
+            [data, &[0; 32][..]].concat(),
+        ] {
+            let mut log = good.clone();
+            log.data.data = bad.into();
+            assert!(parse_deposit_log(&log, HASH, 0).is_err(), "{length}");
+        }
+    }
+}
+
+/// A malformed deposit is no hostile input but a portal we do not know: nothing is derived from
+/// its block.
+#[test]
+fn a_malformed_deposit_spoils_its_block() {
+    let cfg = config(Fork::Jovian);
+    let good = deposit_log(&cfg, &opaque(0, 0, 1, 0, &[]));
+    let bad = deposit_log(&cfg, &[]);
+    let receipts = [receipt(vec![good.clone()]), receipt(vec![good, bad])];
+    let none: &[Vec<u8>] = &[];
+    let error = L1Block::new(&cfg, HASH, Header::default(), none, &receipts).unwrap_err();
+    assert_eq!(error.log_index, 2);
 }
 
 #[test]
@@ -382,7 +419,7 @@ fn config_updates_of_every_type() {
     let cfg = config(Fork::Jovian);
     let n = |value: u64| U256::from(value);
     let address = Address::repeat_byte(0x0b);
-    let cases: [(u64, Vec<U256>, Option<ConfigUpdate>); 14] = [
+    let cases: [(u64, Vec<U256>, Option<ConfigUpdate>); 17] = [
         (
             0,
             vec![address.into_word().into()],
@@ -416,6 +453,25 @@ fn config_updates_of_every_type() {
             Some(ConfigUpdate::Eip1559 {
                 denominator: 250,
                 elasticity: 6,
+            }),
+        ),
+        // A denominator of 0 needs an elasticity of 0. Bits above the parameters are left alone,
+        // and so are those above the operator fee.
+        (4, vec![n(6)], None),
+        (
+            4,
+            vec![n(1) << 64 | n(250 << 32 | 6)],
+            Some(ConfigUpdate::Eip1559 {
+                denominator: 250,
+                elasticity: 6,
+            }),
+        ),
+        (
+            5,
+            vec![n(1) << 96 | n(9) << 64 | n(10)],
+            Some(ConfigUpdate::OperatorFee {
+                scalar: 9,
+                constant: 10,
             }),
         ),
         (
@@ -533,6 +589,31 @@ fn trap_15_the_event_packs_denominator_over_elasticity() {
     );
     let json = serde_json::to_value(config).unwrap();
     assert_eq!(json["eip1559Params"], "0x000000320000000a");
+}
+
+/// op-node asks no clock before it applies types 4 to 7; what keeps them from early effect is that
+/// blocks before their fork cannot carry them.
+#[test]
+fn updates_for_forks_to_come_are_taken_at_any_l1_time() {
+    let cfg = config(Fork::Bedrock);
+    let mut config = SystemConfig::default();
+    for kind in 4..=7 {
+        let log = update_log(&cfg, kind, &[U256::from(1_u64 << 32)]);
+        let log = if kind == 7 {
+            update_log(&cfg, kind, &[U256::from(3)])
+        } else {
+            log
+        };
+        config.apply(&cfg, &ConfigUpdate::parse(&log).unwrap(), 0);
+    }
+    assert_eq!(config.eip1559_denominator, 1);
+    assert_eq!(config.operator_fee_constant, 1 << 32);
+    assert_eq!(config.min_base_fee, 1 << 32);
+    assert_eq!(config.da_footprint_gas_scalar, 3);
+    // Zeros give the constants back.
+    let zeros = update_log(&cfg, 4, &[U256::ZERO]);
+    config.apply(&cfg, &ConfigUpdate::parse(&zeros).unwrap(), 0);
+    assert_eq!(config.eip1559_denominator, 0);
 }
 
 #[test]
