@@ -11,17 +11,27 @@ use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState};
 /// Compressed frames of real chains decompress to about this many times their size.
 const EXPECTED_RATIO: usize = 4;
 
+/// Bytes of the stream that the decoder sees at first, and then at a time.
+///
+/// The decoder hands out all it has whenever its input runs dry, and loses what it holds where it
+/// meets an error. So these sizes decide how much a stream yields that is corrupt in its middle.
+/// They are those of op-node for a channel of one frame.
+const FIRST_INPUT_BYTES: usize = 4095;
+/// See [`FIRST_INPUT_BYTES`].
+const INPUT_BYTES: usize = 32 * 1024;
+
 /// Decompresses a brotli stream, up to `max` bytes of output.
 pub(super) fn decompress(stream: &[u8], max: usize) -> (Vec<u8>, StreamEnd) {
     let mut state = Box::new(BrotliState::new_strict(Heap, Heap, Heap));
     let mut out = vec![0; output::first_len(stream.len(), EXPECTED_RATIO, max)];
-    let (mut unread, mut read, mut written, mut total) = (stream.len(), 0, 0, 0);
+    let mut input = stream.get(..FIRST_INPUT_BYTES).unwrap_or(stream);
+    let (mut read, mut written, mut total) = (0, 0, 0);
     let end = loop {
-        let mut free = out.len() - written;
+        let (mut unread, mut free) = (input.len() - read, out.len() - written);
         let result = BrotliDecompressStream(
             &mut unread,
             &mut read,
-            stream,
+            input,
             &mut free,
             &mut written,
             &mut out,
@@ -40,7 +50,12 @@ pub(super) fn decompress(stream: &[u8], max: usize) -> (Vec<u8>, StreamEnd) {
         }
         break match result {
             _ if starved => StreamEnd::Clipped,
-            BrotliResult::ResultSuccess if unread == 0 => StreamEnd::Complete,
+            BrotliResult::NeedsMoreInput if input.len() < stream.len() => {
+                let following = input.len() + INPUT_BYTES;
+                input = stream.get(..following).unwrap_or(stream);
+                continue;
+            }
+            BrotliResult::ResultSuccess if read == stream.len() => StreamEnd::Complete,
             BrotliResult::NeedsMoreInput => StreamEnd::Truncated,
             _ => StreamEnd::Corrupt,
         };

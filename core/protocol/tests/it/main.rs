@@ -2,6 +2,7 @@
 //! carries the trap's number in its name.
 
 mod blob;
+mod broken_channels;
 mod channel;
 mod common;
 mod l1;
