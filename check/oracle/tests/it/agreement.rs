@@ -4,9 +4,9 @@
 use crate::{batcher::World, toy};
 use op_alloy_rpc_types_engine::OpPayloadAttributes;
 use opal_derivation::{Derivation, L1Request, L2BlockInput, Rejection, Start, Step, Trace};
-use opal_oracle::{NaiveBlock, NaiveDerivation, SafeBlock};
+use opal_oracle::{Input, NaiveBlock, NaiveDerivation, NaiveL1Block, SafeBlock, SafeChain, derive};
 use opal_protocol::{Fork, L1Id, L2Ref, RollupConfig};
-use std::env;
+use std::{env, sync::Arc};
 
 /// The fast derivation with what it derived.
 struct Fast {
@@ -170,6 +170,7 @@ fn run(seed: u64, oldest: Fork, l1_blocks: usize) -> Figures {
         );
         compared = expected.len();
     }
+    assert_converted_blocks_do(&world, &naive.safe_chain());
     let is_sequenced = |block: &&SafeBlock| {
         let mut transactions = block.block.transactions.iter();
         transactions.any(|tx| !toy::is_deposit(tx))
@@ -177,6 +178,22 @@ fn run(seed: u64, oldest: Fork, l1_blocks: usize) -> Figures {
     figures.blocks = fast.chain.len();
     figures.with_batch = fast.chain.iter().filter(is_sequenced).count();
     figures
+}
+
+/// Asserts that the L1 blocks of the fast derivation, converted, give the same chain.
+fn assert_converted_blocks_do(world: &World, expected: &SafeChain) {
+    let cfg = &world.rollup.cfg;
+    let convert = |block| Arc::new(NaiveL1Block::from_parsed(cfg, block));
+    let l1: Vec<_> = world.parsed.iter().map(convert).collect();
+    let input = Input {
+        rollup: &world.rollup,
+        l1: &l1,
+        blobs: &world.blobs,
+    };
+    let got = derive(&input, |parent, attributes| {
+        toy::execute(cfg, parent, attributes)
+    });
+    assert_eq!(got.unwrap().hashes(), expected.hashes());
 }
 
 /// Runs the seeds from 0 on: as many as `ORACLE_SEEDS` says, or few enough for a daily test; or only

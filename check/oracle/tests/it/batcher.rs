@@ -513,7 +513,42 @@ impl World {
                 _ => span.blocks[index].transactions.push(extra),
             }
         }
-        span.encode(SpanContext::from(&*cfg)).ok()
+        let encoded = span.encode(SpanContext::from(&*cfg)).ok()?;
+        if self.random.percent(self.malice / 5) {
+            return self.with_hostile_prefix(&encoded);
+        }
+        Some(encoded)
+    }
+
+    /// A span batch with another `rel_timestamp` and `l1_origin_num`: numbers that wrap around, or
+    /// a span that claims to hold genesis and what came before.
+    fn with_hostile_prefix(&mut self, encoded: &[u8]) -> Option<Vec<u8>> {
+        let mut rest = &encoded[1..];
+        let (mut rel_timestamp, mut origin_num) =
+            (read_uvarint(&mut rest), read_uvarint(&mut rest));
+        let block_time = self.cfg().block_time;
+        let back = self.random.between(0, 8) * block_time;
+        let hostile = [
+            0,
+            block_time,
+            u64::MAX,
+            0u64.wrapping_sub(back),
+            0u64.wrapping_sub(self.cfg().genesis.l2_time),
+            1 << 63,
+        ];
+        match self.random.between(0, 2) {
+            0 => rel_timestamp = *self.random.pick(&hostile),
+            1 => origin_num = *self.random.pick(&[0, 1, origin_num + 1, u64::MAX]),
+            _ => {
+                rel_timestamp = *self.random.pick(&hostile);
+                origin_num = *self.random.pick(&[0, origin_num, u64::MAX]);
+            }
+        }
+        let mut out = vec![1];
+        write_uvarint(rel_timestamp, &mut out);
+        write_uvarint(origin_num, &mut out);
+        out.extend(rest);
+        Some(out)
     }
 
     /// The frames of a channel.
@@ -807,4 +842,25 @@ fn upgrades(random: &mut Random) -> Upgrades {
         upgrades.insert(UpgradeBundle { fork, transactions });
     }
     upgrades
+}
+
+fn read_uvarint(rest: &mut &[u8]) -> u64 {
+    let mut value = 0;
+    for shift in (0..).step_by(7) {
+        let (byte, behind) = rest.split_first().unwrap();
+        *rest = behind;
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            break;
+        }
+    }
+    value
+}
+
+fn write_uvarint(mut value: u64, out: &mut Vec<u8>) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
 }
