@@ -13,7 +13,7 @@ use crate::{
     random::Random,
 };
 use alloy_primitives::{B256, Bytes};
-use opal_derivation::{Derivation, L1Request, L2BlockInput, Start};
+use opal_derivation::{Derivation, L1Request, L2BlockInput, Start, sync_start::Reach};
 use opal_protocol::{L1Block, L1ChainConfig, L1Ref, L2Ref, RollupConfig, Upgrades};
 use opal_rollup::{
     Command, Event, Heads, Note, ResetCause, Rollup, RollupOptions, SafeAt, SequencerOptions,
@@ -126,6 +126,8 @@ pub struct Node {
     inputs: VecDeque<Input>,
     generation: u64,
     is_work_due: bool,
+    /// How far back the next start of derivation is to be.
+    reach: Reach,
     awaited_l1: Option<u64>,
     l1_head: L1Ref,
     finalized_l1: L1Ref,
@@ -167,6 +169,7 @@ impl Node {
             inputs: VecDeque::new(),
             generation: 0,
             is_work_due: false,
+            reach: Reach::Short,
             awaited_l1: None,
             l1_head: L1Ref::default(),
             finalized_l1: L1Ref::default(),
@@ -359,6 +362,7 @@ impl Node {
         if out.keep_notes {
             self.notes.push(format!("reset: {cause}"));
         }
+        self.reach = cause.reach();
         self.halt();
         self.jobs.push(Job::Search {
             generation: self.generation,

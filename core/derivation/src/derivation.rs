@@ -13,6 +13,7 @@ use crate::{
     frame_stage::FrameStage,
     retrieval::{Retrieval, Retrieved},
     step::{CriticalReason, L1Request, L2BlockInput, PushError, ResetReason, Start, Step},
+    sync_start::{self, Reach},
     trace::{ChannelDropped, DataIgnored, Trace, TraceLog},
     window::EpochWindow,
 };
@@ -21,8 +22,8 @@ use alloy_eips::eip4844::Blob;
 use alloy_primitives::{B256, Bytes};
 use hand_out::Outstanding;
 use opal_protocol::{
-    ChannelRules, Fork, L1Block, L1ChainConfig, L1Id, L1Ref, L2Ref, RollupConfig, SpanContext,
-    SystemConfig, Upgrades,
+    ChannelRules, Fork, Frame, L1Block, L1ChainConfig, L1Id, L1Ref, L2Ref, RollupConfig,
+    SpanContext, SystemConfig, Upgrades,
     frame::{FrameError, parse_frames},
 };
 
@@ -51,6 +52,8 @@ pub struct Derivation {
     frames: FrameStage,
     channels: ChannelStage,
     batches: BatchStage,
+    /// The start, if channels may be open at it: it is a short one, and no first frame has been seen.
+    short_start: Option<u64>,
     /// What the last step asked of L1.
     wanted: Option<L1Request>,
     outstanding: Option<Outstanding>,
@@ -86,6 +89,10 @@ impl Derivation {
             start.l1_base.number <= start.safe_head.l1_origin.number,
             "traversal must start at or before the safe head's L1 origin"
         );
+        let (base, safe) = (start.l1_base, &start.safe_head);
+        let full = sync_start::traversal_start(&cfg, safe, base.time, Reach::Full);
+        let is_short = base.number > full && cfg.is_active(Fork::Holocene, base.time);
+        let short_start = is_short.then_some(base.number);
         let head = Head {
             block: start.safe_head,
             config: start.system_config,
@@ -105,6 +112,7 @@ impl Derivation {
             frames: FrameStage::fifo(),
             channels: ChannelStage::bank(),
             batches: BatchStage::queue(),
+            short_start,
             wanted: None,
             outstanding: None,
             halted: None,
@@ -204,6 +212,10 @@ impl Derivation {
             return None;
         }
         if let Some(frame) = self.frames.pop() {
+            if let Err(reason) = check_start(&mut self.short_start, &frame, origin, cfg) {
+                self.halted = Some(Halt::Reset(reason));
+                return None;
+            }
             let complete = channels.ingest(frame, origin, cfg, trace)?;
             self.open_channel(complete);
             return None;
@@ -387,6 +399,28 @@ impl Derivation {
         }
         Ok(())
     }
+}
+
+/// Whether the first frame behind a short start shows that the start was far enough back. It does
+/// if it is a first frame, because that ends whatever channel is open, or if any channel from before
+/// the start is over by now.
+///
+/// spec: holocene/derivation.md#sync-start
+fn check_start(
+    short_start: &mut Option<u64>,
+    frame: &Frame,
+    origin: &L1Ref,
+    cfg: &RollupConfig,
+) -> Result<(), ResetReason> {
+    let Some(start) = short_start.take() else {
+        return Ok(());
+    };
+    let is_over = start.saturating_add(cfg.channel_timeout_at(origin.time)) <= origin.number;
+    if frame.number == 0 || is_over {
+        return Ok(());
+    }
+    let (channel, block) = (frame.id, origin.id());
+    Err(ResetReason::FrameWithoutStart { channel, block })
 }
 
 const fn need_l1_block(number: u64) -> Step {

@@ -3,7 +3,7 @@
 use alloc::{boxed::Box, vec::Vec};
 use alloy_primitives::{B256, Bytes};
 use op_alloy_rpc_types_engine::OpPayloadAttributes;
-use opal_protocol::{L1Id, L1Ref, L2Id, L2Ref, SystemConfig};
+use opal_protocol::{ChannelId, L1Id, L1Ref, L2Id, L2Ref, SystemConfig};
 
 /// Where derivation begins: see [`crate::sync_start`] for how to find these values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -143,6 +143,15 @@ pub enum ResetReason {
         expected: L1Id,
         /// The canonical block at that height.
         found: L1Id,
+    },
+    /// The start was a short one ([`Reach::Short`](crate::sync_start::Reach)), and the first frame
+    /// found may continue a channel from before it: start with the full reach.
+    #[error("L1 block {block} continues channel {channel}, which may begin before the start")]
+    FrameWithoutStart {
+        /// The channel.
+        channel: ChannelId,
+        /// The L1 block with the frame.
+        block: L1Id,
     },
     /// `confirm` named a block that does not fit the attributes handed out.
     #[error("the safe head moved to {0}, which is not the block that was derived")]

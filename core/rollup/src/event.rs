@@ -10,7 +10,7 @@ use alloc::{boxed::Box, string::String};
 use alloy_primitives::B256;
 use alloy_rpc_types_engine::{ForkchoiceState, PayloadId};
 use op_alloy_rpc_types_engine::{OpExecutionPayloadEnvelope, OpPayloadAttributes};
-use opal_derivation::{DerivedAttributes, ResetReason};
+use opal_derivation::{DerivedAttributes, ResetReason, sync_start::Reach};
 use opal_protocol::{L1Ref, L2Id, L2Ref};
 
 /// What happened outside.
@@ -205,6 +205,17 @@ pub enum ResetCause {
         /// The safe head.
         safe: L2Id,
     },
+}
+
+impl ResetCause {
+    /// How far back derivation is to start: the short way first, the full one when that was too
+    /// short.
+    pub const fn reach(&self) -> Reach {
+        match self {
+            Self::Derivation(ResetReason::FrameWithoutStart { .. }) => Reach::Full,
+            _ => Reach::Short,
+        }
+    }
 }
 
 /// Why the sequencer did not start or stop.

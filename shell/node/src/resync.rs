@@ -1,6 +1,7 @@
 //! Runs the search for new heads: asks engine and L1 what [`SyncStart`] wants to know.
 
 use crate::{engine::Engine, fetch::Pause};
+use opal_derivation::sync_start::Reach;
 use opal_l1::L1Source;
 use opal_protocol::RollupConfig;
 use opal_rollup::{Found, Query, SafeAt, SyncError, SyncPoint, SyncStart, SyncStep};
@@ -15,6 +16,8 @@ pub(crate) struct Resync {
     pub(crate) engine: Engine,
     /// Which safe head was derived from which L1 block, newest first.
     pub(crate) history: Vec<SafeAt>,
+    /// How far back derivation is to start.
+    pub(crate) reach: Reach,
 }
 
 impl Resync {
@@ -36,7 +39,8 @@ impl Resync {
     }
 
     async fn attempt(&self) -> Result<Result<Box<SyncPoint>, SyncError>, String> {
-        let mut search = SyncStart::new(self.cfg.clone(), self.known_history().await?);
+        let mut search =
+            SyncStart::new(self.cfg.clone(), self.known_history().await?).within(self.reach);
         loop {
             match search.step() {
                 SyncStep::Ask(query) => search.answer(self.ask(query).await?),

@@ -230,7 +230,8 @@ impl Node {
         let engine = &self.engine;
         self.memory
             .retain(|e| engine.at(e.l2.number) == Some(e.l2.hash));
-        let mut search = SyncStart::new(self.cfg.clone(), self.memory.iter().rev());
+        let mut search =
+            SyncStart::new(self.cfg.clone(), self.memory.iter().rev()).within(self.reach);
         let point = loop {
             match search.step() {
                 SyncStep::Ask(query) => search.answer(self.found(query, out)),

@@ -498,9 +498,14 @@ fn trap_06_trap_14_activation_blocks_of_every_fork() {
         eip1559: Some(0),
         ..settled_ecotone
     };
+    // The constants read back from the header of the block before.
+    let settled_holocene = Shape {
+        eip1559: Some(250 << 32 | 6),
+        ..holocene
+    };
     let settled_isthmus = Shape {
         selector: ISTHMUS,
-        ..holocene
+        ..settled_holocene
     };
     let jovian = Shape {
         min_base_fee: Some(0),
@@ -522,8 +527,8 @@ fn trap_06_trap_14_activation_blocks_of_every_fork() {
         (Fork::Ecotone, ecotone, settled_ecotone),
         (Fork::Fjord, settled_ecotone, settled_ecotone),
         (Fork::Granite, settled_ecotone, settled_ecotone),
-        (Fork::Holocene, holocene, holocene),
-        (Fork::Isthmus, holocene, settled_isthmus),
+        (Fork::Holocene, holocene, settled_holocene),
+        (Fork::Isthmus, settled_holocene, settled_isthmus),
         (Fork::Jovian, jovian, settled_jovian),
         (Fork::Karst, karst, settled_jovian),
     ];
@@ -531,9 +536,14 @@ fn trap_06_trap_14_activation_blocks_of_every_fork() {
         upgrades: 0,
         ..shape
     };
+    // Genesis names no parameters.
+    let first = |shape: Shape| Shape {
+        eip1559: shape.eip1559.map(|_| 0),
+        ..plain(shape)
+    };
     let mut before = bedrock;
     for (fork, activation, after) in rows {
-        let expected = [plain(before), activation, plain(after)];
+        let expected = [first(before), activation, plain(after)];
         assert_eq!(shapes(&[fork]), expected, "{fork}");
         before = after;
     }
@@ -549,6 +559,7 @@ fn trap_06_trap_14_activation_blocks_of_every_fork() {
     ];
     let together = Shape {
         selector: BEDROCK,
+        eip1559: Some(0),
         upgrades: 3 * all.len(),
         ..karst
     };

@@ -5,11 +5,12 @@ use super::kit::{
     data_of, frames, singular, singulars,
 };
 use crate::{
-    L1Request, L2BlockInput, PushError, Rejection, ResetReason, Step, Trace, attributes::build,
-    sync_start,
+    L1Request, L2BlockInput, PushError, Rejection, ResetReason, Step, Trace,
+    attributes::build,
+    sync_start::{self, Reach},
 };
 use alloy_primitives::{Address, B256, Bytes};
-use opal_protocol::{ConfigUpdate, Fork, InboxTx, L2Ref, SystemConfig};
+use opal_protocol::{ConfigUpdate, Fork, Frame, InboxTx, L2Ref, SystemConfig};
 use std::{vec, vec::Vec};
 
 /// A plan for the sequencer: blocks at two seconds, L1 blocks at twelve.
@@ -281,15 +282,27 @@ fn sync_start_goes_back_a_channel_timeout() {
     let mut safe_head = L2Ref::default();
     for (origin, start) in [(20, 20), (69, 20), (70, 20), (71, 21), (1000, 950)] {
         safe_head.l1_origin.number = origin;
-        assert_eq!(sync_start::traversal_start(&cfg, &safe_head, 0), start);
+        assert_eq!(
+            sync_start::traversal_start(&cfg, &safe_head, 0, Reach::Full),
+            start
+        );
     }
     // Before Granite the longer timeout counts.
     cfg.forks.granite_time = Some(1_000);
     safe_head.l1_origin.number = 1000;
-    assert_eq!(sync_start::traversal_start(&cfg, &safe_head, 999), 700);
-    assert_eq!(sync_start::traversal_start(&cfg, &safe_head, 1_000), 950);
+    assert_eq!(
+        sync_start::traversal_start(&cfg, &safe_head, 999, Reach::Full),
+        700
+    );
+    assert_eq!(
+        sync_start::traversal_start(&cfg, &safe_head, 1_000, Reach::Full),
+        950
+    );
     cfg.channel_timeout = 10;
-    assert_eq!(sync_start::traversal_start(&cfg, &safe_head, 999), 950);
+    assert_eq!(
+        sync_start::traversal_start(&cfg, &safe_head, 999, Reach::Full),
+        950
+    );
 }
 
 /// From whatever safe head a node starts, it ends on the same chain.
@@ -312,10 +325,117 @@ fn sync_start_at_every_safe_head_gives_the_same_chain() {
     assert!(world.l2.len() > 21);
     for number in 0..world.l2.len() as u64 {
         let safe_head = world.l2[number as usize].block;
-        let base = sync_start::traversal_start(&world.cfg, &safe_head, 0);
+        let base = sync_start::traversal_start(&world.cfg, &safe_head, 0, Reach::Full);
         let mut restarted = world.restart(number, base);
         assert_eq!(restarted.run(), Stop::EndOfL1);
         assert_eq!(restarted.safe_ids(), world.safe_ids(), "from {number}");
+    }
+}
+
+/// The short way leads to the same chain, or says that it was too short.
+#[test]
+fn a_short_start_gives_the_same_chain_or_asks_for_the_full_one() {
+    let mut world = World::new(config(Fork::Karst));
+    let mut ends = vec![];
+    let mut read = |world: &mut World, data: Vec<Bytes>| {
+        world.mine_data(data);
+        assert_eq!(world.run(), Stop::EndOfL1);
+        ends.push((
+            world.safe().block.number,
+            world.l1.last().expect("some").id(),
+        ));
+    };
+    world.mine_empty(3);
+    let blocks = world.sequence_on_safe(&plan(8));
+    let data = world.span_data(1, &blocks);
+    read(&mut world, vec![data]);
+    // A channel stays open while windows close, and holds blocks that come after those.
+    let opening = frames(2, &channel_bytes(&[]), 1).remove(0);
+    let opening = Frame {
+        data: opening.data.slice(..1),
+        is_last: false,
+        ..opening
+    };
+    read(&mut world, vec![data_of(&[opening])]);
+    for _ in 0..15 {
+        read(&mut world, vec![]);
+    }
+    let epoch = world.safe().block.l1_origin.number;
+    assert!(epoch > 6);
+    let blocks = world.sequence_on_safe(&[(epoch + 1, 1), (epoch + 1, 2), (epoch + 1, 0)]);
+    let rest = Frame {
+        id: super::kit::channel_id(2),
+        number: 1,
+        data: channel_bytes(&[world.span(&blocks)])[1..].to_vec().into(),
+        is_last: true,
+    };
+    read(&mut world, vec![data_of(&[rest])]);
+    assert!(world.l2.contains(&blocks[2]));
+    let blocks = world.sequence_on_safe(&[(epoch + 2, 3)]);
+    let data = world.span_data(3, &blocks);
+    read(&mut world, vec![data]);
+    assert!(world.l2.contains(&blocks[0]));
+    for _ in 0..14 {
+        read(&mut world, vec![]);
+    }
+    let (mut enough, mut too_short) = (0, 0);
+    for number in 0..world.l2.len() as u64 {
+        let source = ends.iter().rfind(|(safe, _)| *safe == number).map(|e| e.1);
+        let safe_head = world.l2[number as usize].block;
+        let base = sync_start::traversal_start(&world.cfg, &safe_head, 0, Reach::Short);
+        assert_eq!(base, safe_head.l1_origin.number);
+        let mut restarted = world.restart_from(number, base, source);
+        match restarted.run() {
+            Stop::EndOfL1 => enough += 1,
+            Stop::Step(Step::Reset(ResetReason::FrameWithoutStart { channel, block })) => {
+                too_short += 1;
+                assert!(block.number >= base && channel == super::kit::channel_id(2));
+                let base = sync_start::traversal_start(&world.cfg, &safe_head, 0, Reach::Full);
+                restarted = world.restart_from(number, base, source);
+                assert_eq!(restarted.run(), Stop::EndOfL1);
+            }
+            stop => panic!("{stop:?}"),
+        }
+        assert_eq!(restarted.safe_ids(), world.safe_ids(), "from {number}");
+    }
+    assert!(enough > 5 && too_short > 5, "{enough} {too_short}");
+}
+
+#[test]
+fn a_short_start_is_for_holocene_alone() {
+    let mut cfg = config(Fork::Granite);
+    cfg.forks.holocene_time = Some(1_000);
+    let mut safe_head = World::new(cfg.clone()).safe().block;
+    safe_head.l1_origin.number = 1_000;
+    let start = |time| sync_start::traversal_start(&cfg, &safe_head, time, Reach::Short);
+    assert_eq!((start(999), start(1_000)), (950, 1_000));
+}
+
+/// Once every channel from before a short start must be over, no frame can continue one.
+#[test]
+fn a_short_start_stops_asking_when_the_timeout_is_over() {
+    for (empty, asks) in [(46, true), (47, false)] {
+        let mut cfg = config(Fork::Karst);
+        cfg.seq_window_size = 1_000;
+        let mut world = World::new(cfg);
+        world.mine_empty(2);
+        let blocks = world.sequence_on_safe(&[[(0, 0); 5].as_slice(), &[(1, 0)]].concat());
+        let data = world.span_data(1, &blocks);
+        world.mine_data(vec![data]);
+        assert_eq!(world.run(), Stop::EndOfL1);
+        world.mine_empty(empty);
+        let orphan = frames(7, b"rest", 2).split_off(1);
+        world.mine_data(vec![data_of(&orphan)]);
+        let source = world.l1[3].id();
+        // The first frame of its own channel comes before: start behind it.
+        let mut restarted = world.restart_from(6, 1, Some(source));
+        restarted.l1[3].inbox.clear();
+        let stop = restarted.run();
+        let reset = matches!(
+            stop,
+            Stop::Step(Step::Reset(ResetReason::FrameWithoutStart { .. }))
+        );
+        assert_eq!(reset, asks, "{empty} {stop:?}");
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
     batch_stage::{BatchStage, Pull},
     channel_stage::CompleteChannel,
     checks::Surroundings,
-    sync_start,
+    sync_start::{self, Reach},
     trace::TraceLog,
     window::EpochWindow,
 };
@@ -454,7 +454,7 @@ fn sync_start_before_holocene_gives_the_same_chain() {
         for (number, source) in ends {
             for derived_from in [None, Some(source)] {
                 let safe_head = world.l2[number as usize].block;
-                let base = sync_start::traversal_start(&world.cfg, &safe_head, 0);
+                let base = sync_start::traversal_start(&world.cfg, &safe_head, 0, Reach::Full);
                 let mut restarted = world.restart_from(number, base, derived_from);
                 assert_eq!(restarted.run(), Stop::EndOfL1);
                 assert_eq!(restarted.safe_ids(), world.safe_ids(), "from {number}");

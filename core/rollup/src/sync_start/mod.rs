@@ -12,7 +12,8 @@
 //! - the finalized head.
 //!
 //! From there it goes back one channel timeout further, to the L1 block from which on channels
-//! must be read to know all that is open at the safe head.
+//! must be read to know all that is open at the safe head; or not at all, where the caller tries a
+//! short start.
 //!
 //! spec: protocol/derivation.md#finding-the-sync-starting-point
 
@@ -26,13 +27,17 @@ use crate::{
 };
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use alloy_primitives::B256;
-use opal_derivation::{Start, sync_start};
+use opal_derivation::{
+    Start,
+    sync_start::{Reach, traversal_start},
+};
 use opal_protocol::{L1Ref, L2Ref, RollupConfig, config::FJORD_MAX_SEQUENCER_DRIFT};
 
 /// The search, as a state machine.
 #[derive(Clone, Debug)]
 pub struct SyncStart {
     cfg: Arc<RollupConfig>,
+    reach: Reach,
     /// History not yet looked at, newest last.
     history: Vec<SafeAt>,
     proven: Option<SafeAt>,
@@ -103,6 +108,7 @@ impl SyncStart {
         let zero = L2Ref::default();
         Self {
             cfg,
+            reach: Reach::Full,
             history,
             proven: None,
             phase: Phase::Finalized,
@@ -113,6 +119,13 @@ impl SyncStart {
             origin: None,
             child: None,
         }
+    }
+
+    /// The same search, with derivation starting within `reach` of the safe head; the full reach if
+    /// nobody says so.
+    pub const fn within(mut self, reach: Reach) -> Self {
+        self.reach = reach;
+        self
     }
 
     /// The next move. Repeats itself until it is answered.
@@ -325,7 +338,7 @@ impl SyncStart {
     fn is_base(&self, base: &Basing) -> bool {
         let drift = self.cfg.max_sequencer_drift.max(FJORD_MAX_SEQUENCER_DRIFT);
         let origin_time = base.safe.time.saturating_sub(drift);
-        let first = sync_start::traversal_start(&self.cfg, &base.safe, origin_time);
+        let first = traversal_start(&self.cfg, &base.safe, origin_time, self.reach);
         base.at.l1_origin.number <= first || base.at.number <= self.cfg.genesis.l2.number
     }
 

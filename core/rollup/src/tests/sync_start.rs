@@ -1,9 +1,10 @@
 //! Where to begin: the walk back from the unsafe head.
 
-use super::world::{FakeL1, World, config, search};
-use crate::{SafeAt, SyncError, SyncPoint};
+use super::world::{FakeL1, World, config, search, search_within};
+use crate::{ResetCause, SafeAt, SyncError, SyncPoint};
 use alloc::vec::Vec;
 use alloy_rpc_types_engine::ForkchoiceState;
+use opal_derivation::{ResetReason, sync_start::Reach};
 use opal_protocol::L2Ref;
 
 /// An engine with one block on each of the given origins.
@@ -203,4 +204,22 @@ fn an_answer_that_does_not_fit_the_question_is_refused() {
         search.step(),
         crate::SyncStep::Failed(SyncError::WrongAnswer)
     );
+}
+
+#[test]
+fn a_short_start_begins_at_the_safe_heads_origin() {
+    let (mut world, chain) = world(80, &one_per_origin(70));
+    world.engine.state.safe_block_hash = chain[65].hash;
+    world.engine.state.finalized_block_hash = chain[62].hash;
+    for (reach, base) in [(Reach::Full, 13), (Reach::Short, 63)] {
+        let point = search_within(reach, &world.cfg, &[], &world.engine, &world.l1).unwrap();
+        assert_eq!(point.heads.safe, chain[62]);
+        assert_eq!(point.start.l1_base, world.l1.at(base).unwrap());
+    }
+    let reason = ResetReason::FrameWithoutStart {
+        channel: Default::default(),
+        block: chain[0].l1_origin,
+    };
+    assert_eq!(ResetCause::Derivation(reason).reach(), Reach::Full);
+    assert_eq!(ResetCause::Start.reach(), Reach::Short);
 }

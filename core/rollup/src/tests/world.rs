@@ -16,7 +16,7 @@ use alloy_rpc_types_engine::{
 use op_alloy_rpc_types_engine::{
     OpExecutionPayload, OpExecutionPayloadEnvelope, OpExecutionPayloadV4, OpPayloadAttributes,
 };
-use opal_derivation::{DerivedAttributes, attributes};
+use opal_derivation::{DerivedAttributes, attributes, sync_start::Reach};
 use opal_protocol::{
     Fork, ForkTimes, L1Block, L1ChainConfig, L1Id, L1Ref, L2Id, L2Ref, RollupConfig, RollupGenesis,
     SystemConfig, UpgradeBundle, Upgrades, config::ChainOpConfig, upgrades::UPGRADING_FORKS,
@@ -679,7 +679,18 @@ pub(super) fn search<'a>(
     engine: &FakeEngine,
     l1: &FakeL1,
 ) -> Result<SyncPoint, crate::SyncError> {
-    let mut search = SyncStart::new(cfg.clone(), history);
+    search_within(Reach::Full, cfg, history, engine, l1)
+}
+
+/// The same, with derivation starting within `reach` of the safe head.
+pub(super) fn search_within<'a>(
+    reach: Reach,
+    cfg: &Arc<RollupConfig>,
+    history: impl IntoIterator<Item = &'a crate::SafeAt>,
+    engine: &FakeEngine,
+    l1: &FakeL1,
+) -> Result<SyncPoint, crate::SyncError> {
+    let mut search = SyncStart::new(cfg.clone(), history).within(reach);
     for _ in 0..100_000 {
         let query = match search.step() {
             SyncStep::Ask(query) => query,

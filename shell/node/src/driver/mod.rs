@@ -20,7 +20,7 @@ use crate::{
     safedb::SafeDb,
     status::{Health, Published},
 };
-use opal_derivation::{L1Request, Rejection, Step};
+use opal_derivation::{L1Request, Rejection, Step, sync_start::Reach};
 use opal_l1::{L1Heads, L1Source};
 use opal_protocol::{L1Ref, RollupConfig};
 use opal_rollup::{Event as RollupEvent, ResetCause, Rollup, RollupOptions, SafeAt, StartRefusal};
@@ -71,6 +71,8 @@ pub(crate) struct Driver {
     search: Option<AbortHandle>,
     memory: Option<SafeDb>,
     last_reset: Option<Instant>,
+    /// How far back the next start of derivation is to be.
+    reach: Reach,
     hasty_resets: u32,
     starters: VecDeque<oneshot::Sender<Result<(), StartRefusal>>>,
     stoppers: VecDeque<oneshot::Sender<Result<alloy_primitives::B256, StartRefusal>>>,
@@ -162,6 +164,7 @@ impl Driver {
             search: None,
             memory: None,
             last_reset: None,
+            reach: Reach::Short,
             hasty_resets: 0,
             starters: VecDeque::new(),
             stoppers: VecDeque::new(),

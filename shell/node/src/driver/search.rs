@@ -27,6 +27,7 @@ impl Driver {
             0
         };
         self.last_reset = Some(now);
+        self.reach = cause.reach();
         let pause = match self.hasty_resets {
             0 => Duration::ZERO,
             n => Duration::from_millis(50 << n.min(10)).min(RESET_PAUSE_MAX),
@@ -41,6 +42,7 @@ impl Driver {
             l1: self.l1.clone(),
             engine: self.engine.clone(),
             history: self.rollup.history().copied().collect(),
+            reach: self.reach,
         };
         let events = self.events.clone();
         let task = tokio::spawn(async move {
