@@ -18,7 +18,7 @@ struct Cli {
 enum Command {
     /// Run a whole rollup on this machine: an L1, a sequencer, a batcher and a verifier.
     Devnet(Box<devnet::DevnetArgs>),
-    /// Decode what a rollup posts to L1.
+    /// Decode what a rollup posts to L1; print what Opal knows of networks.
     Inspect(inspect::InspectArgs),
 }
 
