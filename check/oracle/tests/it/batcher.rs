@@ -49,6 +49,10 @@ pub(crate) struct World {
     last_channel_id: [u8; 16],
     /// How often, of a hundred times, something is broken.
     malice: u64,
+    /// Stays with an L1 origin for as long as it can, and longer.
+    is_stubborn: bool,
+    /// Lets L2 run ahead of L1.
+    is_racing: bool,
 }
 
 impl World {
@@ -64,8 +68,13 @@ impl World {
         };
         let hash = header.hash_slow();
         let forks = fork_times(&mut random, oldest);
+        let is_stubborn = random.percent(25);
+        let is_racing = random.percent(15);
         let mut cfg = RollupConfig {
-            block_time: *random.pick(&[1, 2, 2, 2, 3, 12, 40]),
+            block_time: match is_racing {
+                true => 40,
+                false => *random.pick(&[1, 2, 2, 2, 3, 12, 40]),
+            },
             max_sequencer_drift: random.between(10, 60),
             seq_window_size: random.between(3, 20),
             channel_timeout: random.between(2, 6),
@@ -129,6 +138,8 @@ impl World {
             outbox: VecDeque::new(),
             last_channel_id: [0; 16],
             malice,
+            is_stubborn,
+            is_racing,
         };
         world.append(header, vec![], vec![]);
         world
@@ -235,7 +246,8 @@ impl World {
 
     fn extend_plan(&mut self) {
         let cfg = self.cfg();
-        let horizon = self.l1.last().unwrap().time() + self.random.between(0, 20);
+        let ahead = if self.is_racing { 3000 } else { 20 };
+        let horizon = self.l1.last().unwrap().time() + self.random.between(0, ahead);
         let most = match self.random.between(0, 2) {
             0 => self.random.between(0, 12),
             _ => 80,
@@ -251,7 +263,12 @@ impl World {
             let origin_time = self.l1_block(parent.epoch).unwrap().time();
             let drift = cfg.max_sequencer_drift_at(origin_time);
             let must_advance = time > origin_time + drift;
-            let advances = (may_advance && (must_advance || self.random.percent(70)))
+            let advances = if self.is_stubborn {
+                self.random.percent(15)
+            } else {
+                must_advance || self.random.percent(70)
+            };
+            let advances = (may_advance && advances)
                 || (next.is_some() && self.is_wicked() && self.random.percent(10));
             let epoch = parent.epoch + u64::from(advances);
             let must_be_empty = (must_advance && !advances)
@@ -361,6 +378,9 @@ impl World {
     // ----- from blocks to data -----
 
     fn post_channels(&mut self) {
+        if self.random.percent(self.malice) && self.posted > 1 {
+            self.post_false_overlap();
+        }
         let mut from = self.posted.min(self.plan.len());
         if self.is_wicked() {
             let back = self.random.between(0, 5) as usize;
@@ -389,6 +409,46 @@ impl World {
             self.break_frames(&mut frames);
         }
         self.fill_outbox(&frames);
+    }
+
+    /// Posts a span batch that goes on with the plan, but says of a block behind it what is not so.
+    fn post_false_overlap(&mut self) {
+        let cfg = self.cfg();
+        let posted = self.posted.min(self.plan.len());
+        let from = (posted - 1)
+            .saturating_sub(self.random.between(0, 3) as usize)
+            .max(1);
+        let until = (posted + self.random.between(0, 5) as usize).min(self.plan.len());
+        let blocks = &self.plan[from..until];
+        let Some(last) = blocks.last() else { return };
+        let last = self.l1_block(last.epoch).unwrap().hash;
+        let mut span = SpanBatch {
+            parent_check: self.plan[from - 1].hash[..20].try_into().unwrap(),
+            l1_origin_check: last[..20].try_into().unwrap(),
+            first_starts_epoch: blocks[0].epoch != self.plan[from - 1].epoch,
+            blocks: blocks
+                .iter()
+                .map(|block| SpanBlock {
+                    epoch_num: block.epoch,
+                    timestamp: block.time,
+                    transactions: block.txs.clone(),
+                })
+                .collect(),
+        };
+        let time = self.plan[from].time;
+        let other = self.tx(time);
+        let index = self.random.bits() as usize % (posted - from).max(1);
+        let block = &mut span.blocks[index.min(until - from - 1)];
+        match self.random.between(0, 3) {
+            0 => block.transactions.clear(),
+            1 => block.transactions.push(other),
+            2 => block.transactions = vec![other],
+            _ => {}
+        }
+        if let Ok(encoded) = span.encode(SpanContext::from(&*cfg)) {
+            let frames = self.frames(&[encoded]);
+            self.fill_outbox(&frames);
+        }
     }
 
     /// The batches of planned blocks, encoded.
