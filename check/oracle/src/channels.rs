@@ -68,11 +68,9 @@ impl Channel {
         }
         if frame.is_last {
             self.closed_by = Some(frame.number);
-            if self.frames.keys().any(|number| *number > frame.number) {
-                self.frames.retain(|number, _| *number < frame.number);
-                // Both reference clients take off every frame here, also those that stay.
-                self.size = 0;
-            }
+            // What is removed, and no more, is taken off the size: docs/decisions/undecided-batches.md.
+            let removed = self.frames.split_off(&frame.number);
+            self.size -= removed.values().map(frame_size).sum::<u64>();
         }
         self.size += frame_size(&frame);
         self.frames.insert(frame.number, frame);
