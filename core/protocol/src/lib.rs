@@ -26,7 +26,7 @@ pub mod networks;
 pub mod output;
 pub mod predeploys;
 pub mod refs;
-mod rlp;
+pub mod rlp;
 pub mod system_config;
 pub mod upgrades;
 

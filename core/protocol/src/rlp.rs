@@ -3,17 +3,18 @@
 
 /// An item at the front of a slice.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Item<'a> {
+pub struct Item<'a> {
     /// Header and payload.
-    pub(crate) raw: &'a [u8],
+    pub raw: &'a [u8],
     /// Payload alone.
-    pub(crate) payload: &'a [u8],
+    pub payload: &'a [u8],
     /// A list, not a string.
-    pub(crate) is_list: bool,
+    pub is_list: bool,
 }
 
-/// Splits the first item off `buf`. `None` if it is cut short or not canonical.
-pub(crate) fn split<'a>(buf: &mut &'a [u8]) -> Option<Item<'a>> {
+/// Splits the first item off `buf`. `None`, and `buf` as it was, if it is cut short or not
+/// canonical.
+pub fn split<'a>(buf: &mut &'a [u8]) -> Option<Item<'a>> {
     let (header_len, payload_len, is_list) = header(buf)?;
     let total = header_len.checked_add(payload_len)?;
     let raw = buf.get(..total)?;
