@@ -51,8 +51,14 @@ fn apply_update(
         2 => config.gas_limit = u64::try_from(payload::<1>(data)?[0]).ok()?,
         4 => {
             let bytes = payload::<1>(data)?[0].to_be_bytes::<32>();
-            config.eip1559_denominator = u32::from_be_bytes(bytes[24..28].try_into().ok()?);
-            config.eip1559_elasticity = u32::from_be_bytes(bytes[28..32].try_into().ok()?);
+            let denominator = u32::from_be_bytes(bytes[24..28].try_into().ok()?);
+            let elasticity = u32::from_be_bytes(bytes[28..32].try_into().ok()?);
+            // Clients skip an update that would divide by zero.
+            if denominator == 0 && elasticity != 0 {
+                return None;
+            }
+            config.eip1559_denominator = denominator;
+            config.eip1559_elasticity = elasticity;
         }
         5 => {
             let bytes = payload::<1>(data)?[0].to_be_bytes::<32>();
