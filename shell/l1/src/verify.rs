@@ -2,15 +2,21 @@
 //!
 //! In: what the node said of a block and of its receipts. Out: the block, once every part of it is
 //! proven to belong to its hash, or the check that failed, in words.
+//!
+//! L1 may be a rollup itself: deposits (type 0x7e) and their receipts are read like any other.
 
 use alloy_consensus::{
     Eip658Value, EthereumTxEnvelope, Header, Receipt, ReceiptWithBloom, TxEip4844,
 };
 use alloy_eips::eip2718::Encodable2718;
-use alloy_primitives::{Address, B256, Bloom, Bytes, Log, LogData, U64};
+use alloy_primitives::{Address, B256, Bloom, Bytes, Log, LogData, U64, keccak256};
 use alloy_rlp::{Decodable, Encodable};
 use alloy_trie::root::ordered_trie_root_encoded;
-use opal_protocol::L1Receipt;
+use op_alloy_consensus::OpDepositReceipt;
+use opal_protocol::{
+    L1Receipt,
+    deposit::{DEPOSIT_TX_TYPE, encode_deposit},
+};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -131,7 +137,7 @@ pub(crate) fn raw_receipts(header: &Header, raw: &[Bytes]) -> Result<Vec<TypedRe
                 Some((first, rest)) if *first < 0xc0 => (*first, rest),
                 _ => (0, &bytes[..]),
             };
-            match ReceiptWithBloom::decode(&mut payload) {
+            match decode_receipt(tx_type, &mut payload) {
                 Ok(receipt) => Ok(TypedReceipt { tx_type, receipt }),
                 Err(_) if FUTURE_TYPES.contains(&tx_type) => {
                     Ok(TypedReceipt::without_logs(tx_type))
@@ -140,6 +146,24 @@ pub(crate) fn raw_receipts(header: &Header, raw: &[Bytes]) -> Result<Vec<TypedRe
             }
         })
         .collect()
+}
+
+/// Decodes a receipt behind its type byte. Only those of deposits have more than the four fields.
+fn decode_receipt(tx_type: u8, payload: &mut &[u8]) -> alloy_rlp::Result<AnyReceipt> {
+    let receipt = if tx_type == DEPOSIT_TX_TYPE {
+        AnyReceipt::decode(payload)?
+    } else {
+        let ReceiptWithBloom {
+            receipt,
+            logs_bloom,
+        } = ReceiptWithBloom::<Receipt<Log>>::decode(payload)?;
+        plain(receipt).with_bloom_unchecked(logs_bloom)
+    };
+    if payload.is_empty() {
+        Ok(receipt)
+    } else {
+        Err(alloy_rlp::Error::UnexpectedLength)
+    }
 }
 
 /// What derivation reads of the receipts. `types` are the types of the transactions; the receipt of
@@ -159,7 +183,7 @@ pub(crate) fn for_derivation(
         if FUTURE_TYPES.contains(tx_type) && typed.tx_type != *tx_type {
             return L1Receipt::default();
         }
-        let receipt = typed.receipt.receipt;
+        let receipt = typed.receipt.receipt.inner;
         L1Receipt {
             success: receipt.status.coerce_status(),
             logs: receipt.logs,
@@ -185,20 +209,24 @@ fn read_tx(json: &RawValue) -> Result<(BlockTx, B256), Problem> {
         Ok(tx) => Ok((BlockTx::Encoded(tx.encoded_2718().into()), *tx.tx_hash())),
         Err(e) => {
             let peek: TxPeek = serde_json::from_str(json.get()).map_err(unreadable)?;
-            let tx_type = u8::try_from(peek.tx_type.to::<u64>()).unwrap_or(u8::MAX);
-            if FUTURE_TYPES.contains(&tx_type) {
-                Ok((
-                    BlockTx::Future {
-                        tx_type,
-                        hash: peek.hash,
-                    },
-                    peek.hash,
-                ))
+            let (tx_type, hash) = (tx_type(peek.tx_type), peek.hash);
+            if tx_type == DEPOSIT_TX_TYPE {
+                let deposit = opal_rpc::read_deposit(json.get()).map_err(unreadable)?;
+                let encoded = encode_deposit(&deposit);
+                let hash = keccak256(&encoded);
+                Ok((BlockTx::Encoded(encoded), hash))
+            } else if FUTURE_TYPES.contains(&tx_type) {
+                Ok((BlockTx::Future { tx_type, hash }, hash))
             } else {
                 Err(unreadable(e))
             }
         }
     }
+}
+
+/// A type that does not fit into a byte becomes one that no transaction has.
+fn tx_type(quantity: U64) -> u8 {
+    quantity.try_into().unwrap_or(u8::MAX)
 }
 
 impl BlockTx {
@@ -211,11 +239,23 @@ impl BlockTx {
     }
 }
 
+/// A receipt of any type. Those that are no deposits have neither of the two fields of deposits,
+/// and so encode with four fields.
+type AnyReceipt = ReceiptWithBloom<OpDepositReceipt<Log>>;
+
 /// A receipt with the type byte of its encoding; 0 for legacy.
 #[derive(Clone, Debug)]
 pub(crate) struct TypedReceipt {
     tx_type: u8,
-    receipt: ReceiptWithBloom<Receipt<Log>>,
+    receipt: AnyReceipt,
+}
+
+fn plain(inner: Receipt<Log>) -> OpDepositReceipt<Log> {
+    OpDepositReceipt {
+        inner,
+        deposit_nonce: None,
+        deposit_receipt_version: None,
+    }
 }
 
 impl TypedReceipt {
@@ -263,6 +303,12 @@ struct RpcReceipt {
     cumulative_gas_used: U64,
     logs_bloom: Bloom,
     logs: Vec<RpcLog>,
+    /// Deposits from Regolith on.
+    #[serde(default)]
+    deposit_nonce: Option<U64>,
+    /// Deposits from Canyon on: then, and only then, the root covers nonce and version.
+    #[serde(default)]
+    deposit_receipt_version: Option<U64>,
 }
 
 #[derive(Deserialize)]
@@ -274,7 +320,7 @@ struct RpcLog {
 
 impl RpcReceipt {
     fn typed(self) -> Result<TypedReceipt, Problem> {
-        let tx_type = u8::try_from(self.tx_type.to::<u64>()).unwrap_or(u8::MAX);
+        let tx_type = tx_type(self.tx_type);
         if tx_type >= 0x80 {
             return Err(format!("receipt of the impossible type {}", self.tx_type));
         }
@@ -289,10 +335,12 @@ impl RpcReceipt {
             cumulative_gas_used: self.cumulative_gas_used.to(),
             logs,
         };
-        let receipt = ReceiptWithBloom {
-            receipt,
-            logs_bloom: self.logs_bloom,
-        };
+        let mut receipt = plain(receipt);
+        if let (DEPOSIT_TX_TYPE, Some(version)) = (tx_type, self.deposit_receipt_version) {
+            receipt.deposit_nonce = self.deposit_nonce.map(|nonce| nonce.to());
+            receipt.deposit_receipt_version = Some(version.to());
+        }
+        let receipt = receipt.with_bloom_unchecked(self.logs_bloom);
         Ok(TypedReceipt { tx_type, receipt })
     }
 }

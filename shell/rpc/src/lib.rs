@@ -27,5 +27,6 @@ pub use error::{RpcError, Severity};
 pub use eth::{Call, EthClient, EthOptions, RpcBlock};
 pub use http_engine::HttpEngine;
 pub use jwt::{JwtError, JwtSecret};
+pub use op_tx::read_deposit;
 pub use retry::RetryPolicy;
 pub use rollup::{OutputAtBlock, RollupClient, SafeHeadAtL1Block, SyncStatus};

@@ -23,9 +23,14 @@ impl<'de> Deserialize<'de> for OpTx {
         if tx_type != U64::from(DEPOSIT_TYPE) {
             return serde_json::from_str(json.get()).map(Self).map_err(read);
         }
-        let deposit: Deposit = serde_json::from_str(json.get()).map_err(read)?;
-        Ok(Self(TxDeposit::from(deposit).into()))
+        let deposit = read_deposit(json.get()).map_err(read)?;
+        Ok(Self(deposit.into()))
     }
+}
+
+/// A deposit (type 0x7e) from the JSON of a node.
+pub fn read_deposit(json: &str) -> Result<TxDeposit, serde_json::Error> {
+    serde_json::from_str::<Deposit>(json).map(TxDeposit::from)
 }
 
 #[derive(Deserialize)]

@@ -1,8 +1,10 @@
 use crate::{
     server::{Reply, Server},
-    world::{CHAIN_ID, World, calldata_tx, future_tx, options, quick, signer, stranger_tx},
+    world::{
+        CHAIN_ID, World, calldata_tx, deposit_tx, future_tx, options, quick, signer, stranger_tx,
+    },
 };
-use alloy_primitives::{B256, Bytes};
+use alloy_primitives::{Address, B256, Bytes};
 use opal_l1::{L1Error, L1Options};
 use opal_protocol::L1Block;
 use opal_rpc::{EthClient, RpcError, Severity};
@@ -229,6 +231,53 @@ async fn receipts_of_unknown_shape_are_discarded() {
     world.lie_with("debug_getRawReceipts", json!(["0x", "0x05"]));
     let outcome = world.source(options()).block_by_hash(block.hash).await;
     assert_unverified(outcome, "receipts have root");
+}
+
+/// Where L1 is a rollup itself, its blocks begin with deposits. Their receipts hash with a nonce
+/// from Canyon on and without it before, although nodes always tell it (trap 19).
+#[tokio::test]
+async fn trap_19_an_l1_with_deposits_is_read_like_any_other() {
+    for versioned in [false, true] {
+        let world = World::new(1).await;
+        let entries = vec![deposit_tx(b"frames", versioned), calldata_tx(1, &[0])];
+        let block = world.edit(|chain| chain.push(0, entries));
+        let source = world.source(options());
+        let got = source.block_by_hash(block.hash).await.unwrap().unwrap();
+        assert_eq!(got.inbox.len(), 2);
+        let deposit = &got.inbox[0];
+        assert_eq!(deposit.tx_type, 0x7e);
+        assert_eq!(deposit.from, Address::repeat_byte(9));
+        assert_eq!(deposit.data, Bytes::from_static(b"frames"));
+
+        let mut lie = block.receipts();
+        lie[0]["depositNonce"] = json!("0x8");
+        world.lie_with("eth_getBlockReceipts", lie);
+        let outcome = world.source(options()).block_by_hash(block.hash).await;
+        if versioned {
+            assert_unverified(outcome, "receipts have root");
+        } else {
+            assert!(outcome.unwrap().is_some());
+        }
+    }
+}
+
+/// Receipts of deposits beside receipts that JSON cannot show.
+#[tokio::test]
+async fn raw_receipts_of_deposits_decode() {
+    let world = World::new(1).await;
+    let entries = vec![
+        deposit_tx(&[0], true),
+        future_tx(Some(b"no rlp at all")),
+        deposit_tx(&[0], false),
+    ];
+    let block = world.edit(|chain| chain.push(0, entries));
+    let source = world.source(options());
+    let got = source.block_by_hash(block.hash).await.unwrap().unwrap();
+    assert_eq!(got.inbox.len(), 2);
+    assert_eq!(
+        world.server.methods().last().unwrap(),
+        "debug_getRawReceipts"
+    );
 }
 
 #[tokio::test]

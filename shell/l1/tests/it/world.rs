@@ -10,8 +10,9 @@ use alloy_primitives::{Address, B256, Bytes, Log, TxKind, U256, keccak256};
 use alloy_signer::SignerSync;
 use alloy_signer_local::PrivateKeySigner;
 use alloy_trie::root::ordered_trie_root_encoded;
+use op_alloy_consensus::{OpDepositReceipt, TxDeposit};
 use opal_l1::{L1Options, L1Source};
-use opal_protocol::{L1Id, L1Ref, RollupConfig, RollupGenesis};
+use opal_protocol::{L1Id, L1Ref, RollupConfig, RollupGenesis, deposit::encode_deposit};
 use opal_rpc::{BeaconClient, EthClient, EthOptions, RetryPolicy};
 use serde_json::{Value, json};
 use std::{
@@ -159,6 +160,46 @@ pub fn future_tx(receipt_payload: Option<&[u8]>) -> Entry {
     );
     if let Some(payload) = receipt_payload {
         entry.raw_receipt = [&[5], payload].concat().into();
+    }
+    entry
+}
+
+/// A deposit to the batch inbox, as an L1 has it that is a rollup itself, and as its nodes write
+/// it. `versioned` as from Canyon on, when the receipt's root covers its nonce.
+pub fn deposit_tx(data: &[u8], versioned: bool) -> Entry {
+    let deposit = TxDeposit {
+        source_hash: B256::repeat_byte(8),
+        from: Address::repeat_byte(9),
+        to: TxKind::Call(INBOX),
+        mint: 0,
+        value: U256::from(5),
+        gas_limit: 21_000,
+        is_system_transaction: false,
+        input: Bytes::copy_from_slice(data),
+    };
+    let raw_tx = encode_deposit(&deposit);
+    let hash = keccak256(&raw_tx);
+    let json = json!({
+        "type": "0x7e", "hash": hash, "sourceHash": deposit.source_hash, "from": deposit.from,
+        "to": INBOX, "mint": null, "value": "0x5", "gas": "0x5208", "isSystemTx": false,
+        "input": deposit.input, "nonce": "0x7", "v": "0x0", "r": "0x0", "s": "0x0",
+    });
+    let mut entry = entry_of(raw_tx, json, hash, 0x7e, vec![]);
+    entry.receipt["depositNonce"] = json!("0x7");
+    if versioned {
+        entry.receipt["depositReceiptVersion"] = json!("0x1");
+        let receipt = OpDepositReceipt::<Log> {
+            inner: Receipt {
+                status: true.into(),
+                cumulative_gas_used: 21_000,
+                logs: vec![],
+            },
+            deposit_nonce: Some(7),
+            deposit_receipt_version: Some(1),
+        };
+        let mut raw = vec![0x7e];
+        alloy_rlp::Encodable::encode(&receipt.with_bloom(), &mut raw);
+        entry.raw_receipt = raw.into();
     }
     entry
 }
