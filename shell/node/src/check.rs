@@ -59,3 +59,26 @@ pub(crate) async fn check_engine(
         tokio::time::sleep(wait).await;
     }
 }
+
+/// Checks that the upgrade transactions of the forks ahead are at hand. Derivation would stop before
+/// such a fork anyway; here is the time to say so.
+///
+/// The finalized block counts as ahead too: if it activates a fork, the block after it takes back
+/// the gas of the fork's transactions.
+pub(crate) async fn check_upgrades(
+    config: &NodeConfig,
+    engine: &dyn EngineApi,
+) -> Result<(), NodeError> {
+    let mut settled = config.rollup.genesis.l2_time;
+    // A fresh engine has finalized nothing, and some answer with an error then.
+    for tag in [BlockTag::Finalized, BlockTag::Latest] {
+        if let Ok(Some(block)) = engine.block(tag).await {
+            settled = block.header.timestamp;
+            break;
+        }
+    }
+    match config.upgrades.missing_from(&config.rollup, settled) {
+        None => Ok(()),
+        Some((fork, time)) => Err(NodeError::MissingBundle { fork, time }),
+    }
+}

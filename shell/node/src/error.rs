@@ -2,7 +2,7 @@
 
 use alloy_primitives::B256;
 use opal_l1::L1Error;
-use opal_protocol::ConfigError;
+use opal_protocol::{ConfigError, Fork};
 use opal_rpc::EngineError;
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -39,6 +39,16 @@ pub enum NodeError {
         expected: B256,
         /// Hash that the engine reports, or `none`.
         found: String,
+    },
+    /// The chain has a fork ahead whose upgrade transactions are not at hand.
+    #[error(
+        "the chain activates {fork} at time {time}, and its upgrade transactions are not at hand; docs/decisions/upgrade-bundles.md says which file to provide"
+    )]
+    MissingBundle {
+        /// The fork.
+        fork: Fork,
+        /// Its time in seconds.
+        time: u64,
     },
     /// The file of safe heads cannot be used.
     #[error("cannot use {path} to remember safe heads: {source}; see --safedb.path", path = path.display())]

@@ -48,6 +48,7 @@ pub async fn start(
     config.rollup.validate()?;
     check::check_l1(&config, &l1).await?;
     check::check_engine(&config, engine.as_ref()).await?;
+    check::check_upgrades(&config, engine.as_ref()).await?;
     let memory = match &config.safedb_path {
         None => None,
         Some(path) => Some(SafeDb::open(path).map_err(|source| NodeError::SafeDb {

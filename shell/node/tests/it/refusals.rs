@@ -6,6 +6,7 @@ use crate::{
 };
 use alloy_primitives::B256;
 use opal_node::{NodeError, NodeMode};
+use opal_protocol::{Fork, UpgradeBundle};
 use opal_rpc::EngineError;
 use std::sync::Arc;
 
@@ -95,6 +96,23 @@ async fn a_busy_port_and_a_bad_configuration_are_refused() {
     world.config.block_time = 0;
     let error = refusal(&world).await;
     assert!(error.contains("block_time must not be 0"), "{error}");
+}
+
+#[tokio::test]
+async fn a_fork_ahead_without_its_upgrade_transactions_is_refused() {
+    let mut world = World::new(3).await;
+    let genesis = world.config.genesis.l2_time;
+    world.config.forks.set(Fork::Karst, Some(genesis + 1_000));
+    let error = refusal(&world).await;
+    let line = format!("the chain activates karst at time {}", genesis + 1_000);
+    assert!(error.contains(&line), "{error}");
+    // With a bundle, even an empty one, the node starts.
+    let mut config = world.node_config(NodeMode::Verifier);
+    config.upgrades.insert(UpgradeBundle {
+        fork: Fork::Karst,
+        transactions: Vec::new(),
+    });
+    world.try_start(config).await.unwrap().shutdown().await;
 }
 
 #[tokio::test]
