@@ -268,6 +268,9 @@ fn whole(case: &Case) -> SpanVerdict {
     }
 }
 
+/// Takes one fault out of a case.
+type Mend<'a> = &'a dyn Fn(&mut Case);
+
 /// A span with every fault there is: mending one after the other shows the order of the checks.
 #[test]
 fn span_verdicts_before_holocene_in_order() {
@@ -286,7 +289,7 @@ fn span_verdicts_before_holocene_in_order() {
             block.epoch_num = epoch_num;
         }
     };
-    let steps: [(SpanDropReason, &dyn Fn(&mut Case)); 8] = [
+    let steps: [(SpanDropReason, Mend<'_>); 8] = [
         (S::BeforeDelta, &|c| c.cfg.forks.delta_time = Some(0)),
         (S::Future, &|c| {
             c.span.blocks.iter_mut().for_each(|b| b.timestamp -= 2)
