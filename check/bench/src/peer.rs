@@ -84,6 +84,8 @@ impl Provider {
             overhead: ours.overhead,
             scalar: ours.scalar,
             gas_limit: ours.gas_limit,
+            eip1559_denominator: Some(ours.eip1559_denominator),
+            eip1559_elasticity: Some(ours.eip1559_elasticity),
             ..Default::default()
         };
         let blobs = world.blobs.iter().map(|(hash, blob)| {

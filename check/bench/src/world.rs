@@ -254,6 +254,9 @@ fn config(last: Fork, l1_genesis: B256) -> RollupConfig {
     cfg.genesis.system_config = SystemConfig {
         batcher_address: batcher(),
         gas_limit: 30_000_000,
+        // Set, so that they read the same from every block's header.
+        eip1559_denominator: 250,
+        eip1559_elasticity: 6,
         ..Default::default()
     };
     cfg.genesis.system_config.set_ecotone_scalars(1368, 810_949);
