@@ -6,6 +6,9 @@
 //!
 //! `README.md` beside this crate says how to run, minimise and add.
 
+// For `receipts`, which compiles a module of the shell without its sockets.
+extern crate self as opal_rpc;
+
 mod batch;
 mod blob;
 mod channel;
@@ -34,6 +37,7 @@ pub use frames::frames;
 pub use l1_block::l1_block;
 pub use l1_info::l1_info;
 pub use pipeline::pipeline;
+pub(crate) use receipts::read_deposit;
 pub use receipts::receipts;
 pub use rlp::rlp;
 pub use rollup::rollup_config;

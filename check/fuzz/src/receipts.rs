@@ -6,6 +6,12 @@
 #[allow(dead_code)]
 #[path = "../../../shell/l1/src/verify.rs"]
 mod verify;
+// What it calls of `opal_rpc`, likewise; the root of this crate goes by that name, too.
+#[allow(dead_code, unreachable_pub)]
+#[path = "../../../shell/rpc/src/op_tx.rs"]
+mod op_tx;
+
+pub(crate) use op_tx::read_deposit;
 
 use crate::{input::Input, logs};
 use alloy_consensus::{Eip658Value, Header, Receipt, ReceiptEnvelope, ReceiptWithBloom};
