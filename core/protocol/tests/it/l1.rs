@@ -1,6 +1,6 @@
 //! L1 blocks: inbox transactions, deposits, configuration updates; and `rollup.json`.
 
-use crate::common::{any_hash, config, fixture, system_config};
+use crate::common::{any_address, any_hash, any_u256, config, fixture, system_config};
 use alloy_consensus::{
     Header, SignableTransaction, TxEip1559, TxEip4844, TxEip7702, TxEnvelope, TxLegacy,
 };
@@ -737,5 +737,56 @@ proptest! {
             tx[index] = value;
         }
         let _ = L1Block::new(&cfg, HASH, Header::default(), &[tx], &[]);
+    }
+
+    /// Whatever the portal packs is what the deposit says, and its encoding reads back.
+    #[test]
+    fn deposits_say_what_the_portal_packed(
+        (from, to) in (any_address(), any_address()),
+        (mint, value, gas) in (any::<u128>(), any_u256(), any::<u64>()),
+        is_creation in any::<bool>(),
+        input in vec(any::<u8>(), 0..100),
+        log_index in any::<u64>(),
+    ) {
+        let cfg = config(Fork::Bedrock);
+        let mut packed = words(&[U256::from(mint), value]);
+        packed.extend(gas.to_be_bytes());
+        packed.push(is_creation.into());
+        packed.extend(&input);
+        let mut log = deposit_log(&cfg, &packed);
+        let topics = vec![TRANSACTION_DEPOSITED_TOPIC, from.into_word(), to.into_word(), B256::ZERO];
+        log.data.set_topics_unchecked(topics);
+        let deposit = parse_deposit_log(&log, HASH, log_index).unwrap();
+        let source = DepositSource::User { l1_block_hash: HASH, log_index };
+        prop_assert_eq!(&deposit, &TxDeposit {
+            source_hash: source.hash(),
+            from,
+            to: if is_creation { TxKind::Create } else { TxKind::Call(to) },
+            mint,
+            value,
+            gas_limit: gas,
+            is_system_transaction: false,
+            input: input.into(),
+        });
+        prop_assert_eq!(decode_deposit(&encode_deposit(&deposit)), Some(deposit));
+    }
+
+    /// Updates of any type and any content, at any time: applied or skipped, never a panic, and a
+    /// configuration that reads back from its JSON.
+    #[test]
+    fn any_update_leaves_a_configuration_that_reads_back(
+        updates in vec((0u64..9, vec(any_u256(), 0..3), any::<bool>()), 0..6),
+    ) {
+        let mut cfg = config(Fork::Jovian);
+        cfg.forks.set(Fork::Ecotone, Some(1000));
+        let mut config = system_config();
+        for (kind, payload, is_ecotone) in updates {
+            if let Some(update) = ConfigUpdate::parse(&update_log(&cfg, kind, &payload)) {
+                config.apply(&cfg, &update, if is_ecotone { 1000 } else { 999 });
+            }
+            let _ = config.ecotone_scalars();
+        }
+        let json = serde_json::to_string(&config).unwrap();
+        prop_assert_eq!(serde_json::from_str::<SystemConfig>(&json).unwrap(), config);
     }
 }

@@ -1,6 +1,6 @@
 //! Network-upgrade transactions.
 
-use crate::common::{CONTEXT, config, hex_fixture};
+use crate::common::{CONTEXT, any_address, config, hex_fixture};
 use alloy_primitives::{Address, B256, Bytes, TxKind, address, b256, bytes, keccak256};
 use op_alloy_consensus::TxDeposit;
 use opal_protocol::{
@@ -11,6 +11,7 @@ use opal_protocol::{
         UPGRADING_FORKS, UpgradeError, ecotone_bundle, fjord_bundle, isthmus_bundle, jovian_bundle,
     },
 };
+use proptest::{collection::vec, prelude::*};
 
 fn decoded(bundle: &UpgradeBundle) -> Vec<TxDeposit> {
     bundle
@@ -296,6 +297,30 @@ fn a_missing_bundle_is_missed_in_the_activation_block_alone() {
 }
 
 #[test]
+fn a_bundle_is_missed_until_its_activation_block_is_settled() {
+    let start = CONTEXT.genesis_time;
+    let mut cfg = config(Fork::Karst);
+    // Blocks come at even distances, so the activation block is the one after the time.
+    cfg.forks.set(Fork::Karst, Some(start + 9));
+    let mut upgrades = Upgrades::none();
+    let from = |upgrades: &Upgrades, time| upgrades.missing_from(&cfg, time);
+    for time in [0, start, start + 9, start + 10] {
+        assert_eq!(from(&upgrades, time), Some((Fork::Karst, start + 9)));
+    }
+    assert_eq!(from(&upgrades, start + 11), None);
+    assert_eq!(cfg.upgrade_time(Fork::Jovian), None);
+    assert_eq!(cfg.first_block_time(start + 9), start + 10);
+    assert_eq!(cfg.first_block_time(start - 9), start);
+    assert_eq!(cfg.first_block_time(u64::MAX), u64::MAX);
+    assert!(cfg.is_activation_block(Fork::Karst, start + 10));
+    upgrades.insert(UpgradeBundle {
+        fork: Fork::Karst,
+        transactions: Vec::new(),
+    });
+    assert_eq!(from(&upgrades, 0), None);
+}
+
+#[test]
 fn forks_active_since_genesis_miss_no_bundle() {
     let start = CONTEXT.genesis_time;
     for time in [0, start - 1, start] {
@@ -422,4 +447,52 @@ fn bytecode_of_the_real_contracts() {
     let jovian = jovian_bundle(jovian_l1.clone(), jovian_gpo.clone());
     let inputs: Vec<_> = decoded(&jovian).into_iter().map(|tx| tx.input).collect();
     assert_eq!((&inputs[0], &inputs[2]), (&jovian_l1, &jovian_gpo));
+}
+
+fn any_upgrade_tx() -> impl Strategy<Value = UpgradeTx> {
+    let data = vec(any::<u8>(), 0..100).prop_map(Bytes::from);
+    let to = any::<Option<[u8; 20]>>();
+    (data, any_address(), any::<u32>(), ".{0,40}", to).prop_map(|(data, from, gas, intent, to)| {
+        UpgradeTx {
+            data,
+            from,
+            gas_limit: gas.into(),
+            intent,
+            to: to.map(Address::from),
+        }
+    })
+}
+
+proptest! {
+    #[test]
+    fn any_bundle_reads_back_and_becomes_deposits(transactions in vec(any_upgrade_tx(), 0..6)) {
+        let bundle = UpgradeBundle { fork: Fork::Karst, transactions };
+        let again = UpgradeBundle::from_json(Fork::Karst, &bundle.to_json()).unwrap();
+        prop_assert_eq!(&again, &bundle);
+        let deposits = decoded(&bundle);
+        prop_assert_eq!(deposits.len(), bundle.transactions.len());
+        for (deposit, tx) in deposits.iter().zip(&bundle.transactions) {
+            prop_assert_eq!(&deposit.input, &tx.data);
+            prop_assert_eq!(deposit.from, tx.from);
+            prop_assert_eq!(deposit.to.to().copied(), tx.to);
+        }
+        let gas: u64 = deposits.iter().map(|deposit| deposit.gas_limit).sum();
+        prop_assert_eq!(bundle.total_gas(), gas);
+    }
+
+    #[test]
+    fn mutated_bundle_files_never_panic(
+        transactions in vec(any_upgrade_tx(), 0..3),
+        mutations in vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
+    ) {
+        let bundle = UpgradeBundle { fork: Fork::Karst, transactions };
+        let mut text = bundle.to_json().into_bytes();
+        for (index, byte) in mutations {
+            let index = index.index(text.len());
+            text[index] = byte;
+        }
+        if let Ok(bundle) = UpgradeBundle::from_json(Fork::Karst, &String::from_utf8_lossy(&text)) {
+            let _ = (bundle.deposits(), bundle.extra_gas());
+        }
+    }
 }
