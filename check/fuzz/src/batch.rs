@@ -1,5 +1,6 @@
 //! Batches: the stream of a channel, and singular batches against another RLP implementation.
 
+use crate::span;
 use alloy_primitives::{B256, Bytes};
 use alloy_rlp::{Decodable, Encodable, RlpDecodable};
 use opal_protocol::{
@@ -36,7 +37,10 @@ fn stream(data: &Bytes) {
     let mut read = Vec::new();
     let mut reader = BatchReader::new(data.clone(), CONTEXT);
     while let Some(Ok(batch)) = reader.next_batch() {
-        read.push(batch);
+        // Spans beyond 64 bits are read as deployed, but no builder makes them.
+        if !matches!(&batch, Batch::Span(span) if span::wraps(span, CONTEXT)) {
+            read.push(batch);
+        }
     }
     assert!(reader.next_batch().is_none(), "nothing follows an error");
     let mut again = Vec::new();

@@ -27,17 +27,29 @@ pub fn span(data: &[u8]) {
         return;
     };
     check_blocks(&span, context, body.len());
+    if wraps(&span, context) {
+        // Read as deployed, but no builder makes such a span.
+        return;
+    }
     let encoded = span.encode(context).expect("it was decoded");
     let again = SpanBatch::decode(&encoded[1..], context);
     assert_eq!(again.as_ref(), Ok(&span), "decoding reverses encoding");
 }
 
+/// Whether times or origins run over the end of their 64 bits.
+pub(crate) fn wraps(span: &SpanBatch, context: SpanContext) -> bool {
+    let last = span.blocks.last().map_or(0, |block| block.timestamp);
+    span.first_timestamp() < context.genesis_time
+        || last < span.first_timestamp()
+        || span.end_epoch_num() < span.blocks.first().map_or(0, |block| block.epoch_num)
+}
+
 fn check_blocks(span: &SpanBatch, context: SpanContext, body_len: usize) {
     assert!(!span.blocks.is_empty());
-    assert!(span.first_timestamp() >= context.genesis_time);
     for pair in span.blocks.windows(2) {
-        assert_eq!(pair[1].timestamp, pair[0].timestamp + context.block_time);
-        let advance = pair[1].epoch_num - pair[0].epoch_num;
+        let elapsed = pair[1].timestamp.wrapping_sub(pair[0].timestamp);
+        assert_eq!(elapsed, context.block_time);
+        let advance = pair[1].epoch_num.wrapping_sub(pair[0].epoch_num);
         assert!(advance <= 1, "origins move one by one");
     }
     let transactions = || span.blocks.iter().flat_map(|block| &block.transactions);

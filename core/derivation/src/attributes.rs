@@ -26,8 +26,11 @@ pub enum AttributesError {
         /// The origin of the parent.
         parent_origin: L1Id,
     },
-    /// The block activates a fork whose upgrade transactions are not at hand.
-    #[error("the block at time {l2_time} activates {fork}, whose upgrade transactions are missing")]
+    /// The block, or its parent whose gas limit they raised, activates a fork whose upgrade
+    /// transactions are not at hand.
+    #[error(
+        "the block at time {l2_time} needs the upgrade transactions of {fork}, which are missing"
+    )]
     MissingBundle {
         /// The fork.
         fork: Fork,
@@ -58,7 +61,10 @@ pub fn build(
     epoch: &L1Block,
     l2_time: u64,
 ) -> Result<(OpPayloadAttributes, SystemConfig), AttributesError> {
-    if let Some(fork) = upgrades.missing_at(cfg, l2_time) {
+    let missing = upgrades
+        .missing_at(cfg, l2_time)
+        .or_else(|| upgrades.missing_behind(cfg, parent.time));
+    if let Some(fork) = missing {
         return Err(AttributesError::MissingBundle { fork, l2_time });
     }
     let mut config = *parent_config;

@@ -599,6 +599,31 @@ fn missing_bundle_is_an_error_before_its_block() {
 }
 
 #[test]
+fn trap_03_the_block_after_karsts_first_needs_its_bundle_too() {
+    for keep in [false, true] {
+        let mut cfg = config(Fork::Jovian);
+        cfg.keep_karst_upgrade_gas = keep;
+        cfg.forks.set(Fork::Karst, Some(L1_TIME + 4));
+        let world = World::new(cfg);
+        let first = world.sequence_on_safe(&[(0, 0); 2]);
+        let parent = &first[1];
+        assert_eq!(parent.block.time, L1_TIME + 4, "Karst's first block");
+        let built = build(
+            &world.cfg,
+            &world.l1_chain,
+            &Upgrades::none(),
+            &parent.block,
+            &parent.config,
+            &world.l1[0],
+            L1_TIME + 6,
+        );
+        let (fork, l2_time) = (Fork::Karst, L1_TIME + 6);
+        let expected = (!keep).then_some(AttributesError::MissingBundle { fork, l2_time });
+        assert_eq!(built.err(), expected, "keep_karst_upgrade_gas: {keep}");
+    }
+}
+
+#[test]
 fn missing_bundle_stops_derivation_before_its_block() {
     let mut cfg = config(Fork::Jovian);
     cfg.forks.set(Fork::Karst, Some(L1_TIME + 6));

@@ -33,32 +33,16 @@ pub(super) fn decode(body: &[u8], context: SpanContext) -> Result<SpanBatch, Bat
     let mut transactions = transactions(&mut rest, tx_total, context.chain_id)?;
 
     let epochs_before_first = (origin_bits.count_ones() - usize::from(origin_bits.get(0))) as u64;
-    let mut epoch_num =
-        last_epoch_num
-            .checked_sub(epochs_before_first)
-            .ok_or(BatchError::Span {
-                part: "l1_origin_num",
-                problem: "is less than its changes",
-            })?;
-    let mut timestamp =
-        context
-            .genesis_time
-            .checked_add(rel_timestamp)
-            .ok_or(BatchError::Span {
-                part: "rel_timestamp",
-                problem: "is out of range",
-            })?;
+    // Hostile numbers wrap, as in every deployed implementation: where such a span begins then
+    // decides whether it is passed over or dropped (docs/decisions/broken-channels.md).
+    let mut epoch_num = last_epoch_num.wrapping_sub(epochs_before_first);
+    let mut timestamp = context.genesis_time.wrapping_add(rel_timestamp);
 
     let mut blocks = Vec::with_capacity(block_count);
     for (index, &tx_count) in tx_counts.iter().enumerate() {
         if index > 0 {
-            epoch_num += u64::from(origin_bits.get(index));
-            timestamp = timestamp
-                .checked_add(context.block_time)
-                .ok_or(BatchError::Span {
-                    part: "rel_timestamp",
-                    problem: "is out of range",
-                })?;
+            epoch_num = epoch_num.wrapping_add(u64::from(origin_bits.get(index)));
+            timestamp = timestamp.wrapping_add(context.block_time);
         }
         let transactions = transactions.by_ref().take(tx_count as usize).collect();
         blocks.push(SpanBlock {

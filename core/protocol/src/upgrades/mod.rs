@@ -73,6 +73,13 @@ impl Upgrades {
             .find(|fork| cfg.is_activation_block(*fork, l2_time) && self.get(*fork).is_none())
     }
 
+    /// The fork whose upgrade transactions must be at hand to build on the block at `parent_time`,
+    /// because that block's gas limit contains their gas and the next one's must not.
+    pub fn missing_behind(&self, cfg: &RollupConfig, parent_time: u64) -> Option<Fork> {
+        self.missing_at(cfg, parent_time)
+            .filter(|fork| *fork >= Fork::Karst && !cfg.keep_karst_upgrade_gas)
+    }
+
     /// The oldest fork whose activation block lies at `l2_time` or later and whose upgrade
     /// transactions are not at hand, with its activation time in seconds. Asked at start, so that
     /// nobody finds out in the activation block.
