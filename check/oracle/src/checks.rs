@@ -235,10 +235,11 @@ fn check_span_prefix<'a>(
     if start_epoch_num > prev_l2_block.origin.number + 1 {
         return Err(Drop);
     }
-    // Only origins from the safe head's on are looked up, and only those that have been read.
+    // Only origins from the safe head's on are looked up, and only those that have been read. A
+    // span whose last one is not there is dropped before Holocene, as the specification has it; since, clients pass over it (docs/decisions/undecided-batches.md).
     let end_origin = context.l1_block(end_epoch_num);
     let end_origin = end_origin.filter(|block| block.header.number >= safe_head.origin.number);
-    let end_origin = end_origin.ok_or(Undecided)?;
+    let end_origin = end_origin.ok_or(if is_holocene { Undecided } else { Drop })?;
     if !passes_check(end_origin.hash, &batch.l1_origin_check) {
         return Err(Drop);
     }

@@ -2,7 +2,7 @@
 
 use crate::submission::Submission;
 use alloy_primitives::B256;
-use opal_protocol::{L1Id, L2Id, L2Ref};
+use opal_protocol::{Fork, L1Id, L2Id, L2Ref};
 
 /// The part of `optimism_syncStatus` that matters here.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -166,19 +166,35 @@ impl Submission {
 
     /// Queues again what derivation should have made safe and did not.
     fn requeue_lost(&mut self, current_l1: u64) {
+        let patience = self.bank_delay();
         let lost = self
             .channels
             .iter()
             .enumerate()
             .find_map(|(index, channel)| {
                 let passed = channel.complete_at()?.number;
-                (current_l1 > passed).then_some((index, passed))
+                let is_over = current_l1 > passed.saturating_add(patience);
+                is_over.then_some((index, passed))
             });
         if let Some((index, passed)) = lost
             && let Some(first) = self.blocks.front()
         {
             let missing = first.l2().number.max(self.channels[index].blocks.0);
             self.requeue(index, RequeueReason::NotDerived { passed, missing });
+        }
+    }
+
+    /// L1 blocks for which a complete channel may lie unread. Before Canyon the channel bank is
+    /// read from its head alone, so that a channel which somebody left unfinished holds up those
+    /// behind it until it times out. Who gave up sooner would leave unfinished channels himself,
+    /// and hold up what he sends instead.
+    ///
+    /// spec: protocol/derivation.md#channel-bank
+    fn bank_delay(&self) -> u64 {
+        if self.rollup.is_active(Fork::Canyon, self.l1_time) {
+            0
+        } else {
+            self.rollup.channel_timeout_at(self.l1_time)
         }
     }
 }

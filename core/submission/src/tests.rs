@@ -721,6 +721,26 @@ fn safe_blocks_are_dropped_and_lost_ones_sent_again() {
     assert_eq!(submission.wants(40), Some(32..=40));
 }
 
+/// Before Canyon an unfinished channel of somebody else may hold up ours until it times out.
+#[test]
+fn a_channel_may_wait_in_the_bank_before_canyon() {
+    for (fork, patience) in [(Fork::Regolith, 300), (Fork::Canyon, 0)] {
+        let rollup = rollup(ForkTimes::at_genesis(fork));
+        let blocks = chain(3, &mut Random::new(1), 1, 10);
+        let mut submission = started(small_calldata(), &rollup);
+        push_all(&mut submission, &blocks);
+        submission.flush();
+        let tx = submission.next_tx().unwrap();
+        submission.on_l1_head(10, 40);
+        submission.on_confirmed(tx.id, l1_id(0, 10));
+        let head = blocks[2].l2();
+        submission.on_status(&status(10 + patience, &genesis(), head));
+        assert_eq!(submission.status().channels, 1, "{fork}");
+        submission.on_status(&status(11 + patience, &genesis(), head));
+        assert_eq!(submission.status().channels, 0, "{fork}");
+    }
+}
+
 #[test]
 fn reorgs_and_restarts_of_the_node() {
     let mut random = Random::new(4);
