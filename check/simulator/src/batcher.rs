@@ -7,10 +7,10 @@ use crate::{
     plan::Plan,
     random::Random,
 };
-use alloy_primitives::{B256, keccak256};
+use alloy_primitives::{Address, B256, keccak256};
 use opal_protocol::{InboxTx, RollupConfig};
 use opal_submission::{
-    Block, PushError, RollupStatus, Submission, SubmissionStatus, TxData, TxId, Verdict,
+    Block, PushError, RollupStatus, Submission, SubmissionStatus, Trace, TxData, TxId, Verdict,
 };
 use std::sync::Arc;
 
@@ -26,11 +26,18 @@ pub struct Batcher {
     sent: Vec<(TxId, u64)>,
     confirmations: u64,
     in_flight_max: usize,
+    /// Whose key it has; that of the moment if there is none.
+    key: Option<Address>,
 }
 
 impl Batcher {
-    /// A batcher that has just started.
-    pub fn new(plan: &Plan, cfg: Arc<RollupConfig>, random: &mut Random) -> Self {
+    /// A batcher that has just started, with the key of the moment or one of its own.
+    pub fn new(
+        plan: &Plan,
+        cfg: Arc<RollupConfig>,
+        key: Option<Address>,
+        random: &mut Random,
+    ) -> Self {
         let seed = keccak256(random.bits().to_be_bytes());
         let submission =
             Submission::new(plan.submission, cfg.clone(), seed).expect("plans hold valid settings");
@@ -40,7 +47,13 @@ impl Batcher {
             sent: vec![],
             confirmations: plan.batcher.confirmations,
             in_flight_max: plan.batcher.in_flight,
+            key,
         }
+    }
+
+    /// Whether it goes on with a key of its own, whatever the system configuration says.
+    pub const fn is_old(&self) -> bool {
+        self.key.is_some()
     }
 
     /// Figures for the final check.
@@ -48,7 +61,8 @@ impl Batcher {
         self.submission.status()
     }
 
-    /// Looks at L1 and at the node, loads blocks, sends transactions. Gives what was sent.
+    /// Looks at L1 and at the node, loads blocks, sends transactions. Gives what was sent, and what
+    /// happened inside.
     pub fn poll(
         &mut self,
         l1: &mut L1,
@@ -56,7 +70,7 @@ impl Batcher {
         store: &Store,
         random: &mut Random,
         notes: &mut Vec<String>,
-    ) -> Vec<InboxTx> {
+    ) -> (Vec<InboxTx>, Vec<Trace>) {
         let head = l1.head().clone();
         self.submission
             .on_l1_head(head.header.number, head.header.timestamp);
@@ -79,13 +93,7 @@ impl Batcher {
                 posted.push(self.send(&tx, l1, random));
             }
         }
-        notes.extend(
-            self.submission
-                .drain_trace()
-                .iter()
-                .map(|t| format!("batcher: {t:?}")),
-        );
-        posted
+        (posted, self.submission.drain_trace())
     }
 
     fn follow_sent(&mut self, l1: &L1) {
@@ -131,7 +139,7 @@ impl Batcher {
             .map(|blob| l1.add_blob(blob))
             .collect();
         let inbox = InboxTx {
-            from: l1.batcher(),
+            from: self.key.unwrap_or_else(|| l1.batcher()),
             tx_type: if tx.in_blobs { 3 } else { 2 },
             data: tx.calldata(),
             blob_hashes: hashes,

@@ -43,6 +43,7 @@ pub fn execute(
     for tx in &transactions {
         content.extend_from_slice(tx);
     }
+    let is_active = |fork| cfg.is_active(fork, inner.timestamp);
     let header = Header {
         parent_hash: parent.hash,
         number: parent.header.number + 1,
@@ -53,7 +54,7 @@ pub fn execute(
         state_root: keccak256(&content),
         withdrawals_root: inner.withdrawals.as_ref().map(|_| EMPTY_ROOT_HASH),
         parent_beacon_block_root: inner.parent_beacon_block_root,
-        requests_hash: Some(EMPTY_REQUESTS_HASH),
+        requests_hash: is_active(Fork::Isthmus).then_some(EMPTY_REQUESTS_HASH),
         extra_data: extra_data(cfg, attributes),
         ..Default::default()
     };
@@ -75,6 +76,9 @@ fn is_poison(tx: &Bytes) -> bool {
 
 fn extra_data(cfg: &RollupConfig, attributes: &OpPayloadAttributes) -> Bytes {
     let time = attributes.payload_attributes.timestamp;
+    if !cfg.is_active(Fork::Holocene, time) {
+        return Bytes::new();
+    }
     let jovian = cfg.is_active(Fork::Jovian, time);
     let mut data = vec![u8::from(jovian)];
     match attributes.eip_1559_params {
@@ -259,27 +263,40 @@ pub fn envelope(block: &L2Block) -> OpExecutionPayloadEnvelope {
         block_hash: block.hash,
         transactions: block.transactions.clone(),
     };
-    let v2 = ExecutionPayloadV2 {
-        payload_inner: v1,
+    let v2 = |payload_inner| ExecutionPayloadV2 {
+        payload_inner,
         withdrawals: vec![],
     };
-    let v3 = ExecutionPayloadV3 {
-        payload_inner: v2,
+    let v3 = |payload_inner| ExecutionPayloadV3 {
+        payload_inner: v2(payload_inner),
         blob_gas_used: 0,
         excess_blob_gas: 0,
     };
-    let v4 = OpExecutionPayloadV4 {
-        payload_inner: v3,
+    let v4 = |payload_inner| OpExecutionPayloadV4 {
+        payload_inner: v3(payload_inner),
         withdrawals_root: EMPTY_ROOT_HASH,
     };
+    let beacon_root = header.parent_beacon_block_root;
+    let execution_payload = match (header.withdrawals_root, beacon_root, header.requests_hash) {
+        (None, ..) => OpExecutionPayload::V1(v1),
+        (_, None, _) => OpExecutionPayload::V2(v2(v1)),
+        (_, _, None) => OpExecutionPayload::V3(v3(v1)),
+        _ => OpExecutionPayload::V4(v4(v1)),
+    };
     OpExecutionPayloadEnvelope {
-        parent_beacon_block_root: header.parent_beacon_block_root,
-        execution_payload: OpExecutionPayload::V4(v4),
+        parent_beacon_block_root: beacon_root,
+        execution_payload,
     }
 }
 
 fn block_of(payload: &OpExecutionPayloadEnvelope) -> L2Block {
     let v1 = payload.execution_payload.as_v1();
+    let version = match payload.execution_payload {
+        OpExecutionPayload::V1(_) => 1,
+        OpExecutionPayload::V2(_) => 2,
+        OpExecutionPayload::V3(_) => 3,
+        OpExecutionPayload::V4(_) => 4,
+    };
     let header = Header {
         parent_hash: v1.parent_hash,
         number: v1.block_number,
@@ -288,9 +305,9 @@ fn block_of(payload: &OpExecutionPayloadEnvelope) -> L2Block {
         beneficiary: v1.fee_recipient,
         gas_limit: v1.gas_limit,
         state_root: v1.state_root,
-        withdrawals_root: Some(EMPTY_ROOT_HASH),
+        withdrawals_root: (version >= 2).then_some(EMPTY_ROOT_HASH),
         parent_beacon_block_root: payload.parent_beacon_block_root,
-        requests_hash: Some(EMPTY_REQUESTS_HASH),
+        requests_hash: (version >= 4).then_some(EMPTY_REQUESTS_HASH),
         extra_data: v1.extra_data.clone(),
         ..Default::default()
     };

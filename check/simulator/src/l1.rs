@@ -9,7 +9,8 @@ use alloy_eips::eip4844::Blob;
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256, keccak256};
 use op_alloy_consensus::TxDeposit;
 use opal_protocol::{
-    ConfigUpdate, DepositSource, InboxTx, L1Block, L1Id, L1Ref, deposit::encode_deposit,
+    ConfigUpdate, DepositSource, InboxTx, L1Block, L1ChainConfig, L1Id, L1Ref,
+    deposit::encode_deposit,
 };
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -36,8 +37,9 @@ pub enum Action {
 }
 
 /// The chain and its pool.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct L1 {
+    chain: L1ChainConfig,
     blocks: BTreeMap<B256, Arc<L1Block>>,
     contents: BTreeMap<B256, Vec<L1Tx>>,
     canonical: Vec<B256>,
@@ -57,10 +59,20 @@ pub struct L1 {
 
 impl L1 {
     /// A chain with a genesis block, where a block is final under `finality_depth` others.
-    pub fn new(time: u64, batcher: Address, finality_depth: u64) -> Self {
+    pub fn new(chain: L1ChainConfig, time: u64, batcher: Address, finality_depth: u64) -> Self {
         let mut l1 = Self {
+            chain,
+            blocks: BTreeMap::new(),
+            contents: BTreeMap::new(),
+            canonical: vec![],
             finality_depth: finality_depth as usize,
-            ..Self::default()
+            finalized: 0,
+            fork_tips: BTreeMap::new(),
+            pool: vec![],
+            blobs: BTreeMap::new(),
+            mined_in: BTreeMap::new(),
+            batcher: BTreeMap::new(),
+            next_id: 0,
         };
         l1.append(
             Header {
@@ -125,6 +137,11 @@ impl L1 {
         self.batcher[&self.head().hash]
     }
 
+    /// All blobs by their names.
+    pub const fn blobs(&self) -> &BTreeMap<B256, Box<Blob>> {
+        &self.blobs
+    }
+
     /// A blob by its name.
     pub fn blob(&self, hash: B256) -> Option<Box<Blob>> {
         self.blobs.get(&hash).cloned()
@@ -161,14 +178,16 @@ impl L1 {
     /// Mines the next block at `time`.
     pub fn mine(&mut self, time: u64, random: &mut Random) {
         let parent = self.head().clone();
+        let has_blobs = self.chain.blob_params_at(time).is_some();
+        let excess_blob_gas = random.between(0, 40_000_000);
         let header = Header {
             number: parent.header.number + 1,
             parent_hash: parent.hash,
             timestamp: time,
             mix_hash: keccak256(random.bits().to_be_bytes()),
             base_fee_per_gas: Some(random.between(7, 1_000_000)),
-            excess_blob_gas: Some(random.between(0, 40_000_000)),
-            parent_beacon_block_root: Some(keccak256(time.to_be_bytes())),
+            excess_blob_gas: has_blobs.then_some(excess_blob_gas),
+            parent_beacon_block_root: has_blobs.then(|| keccak256(time.to_be_bytes())),
             ..Default::default()
         };
         let content = self.take_ready(time);

@@ -1,6 +1,7 @@
 //! Runs seeds until one fails.
 
 use clap::Parser;
+use opal_protocol::Fork;
 use opal_simulator::{Figures, Options, Violation, World, command_of};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -24,6 +25,12 @@ struct Args {
     /// Nodes forget in a crash what their safe heads were derived from; some seeds must fail then.
     #[arg(long)]
     forgetful: bool,
+    /// Ask the naive derivation after every L1 block of every run.
+    #[arg(long)]
+    thorough: bool,
+    /// Stay in one fork from genesis on, for example `granite`.
+    #[arg(long)]
+    era: Option<Fork>,
 }
 
 fn main() -> ExitCode {
@@ -31,6 +38,8 @@ fn main() -> ExitCode {
     let options = Options {
         keep_log: args.log,
         forgetful: args.forgetful,
+        thorough: args.thorough,
+        era: args.era,
     };
     let (begin, mut sum, mut failed) = (Instant::now(), Figures::default(), 0u64);
     for seed in (0..args.seeds).map(|offset| args.start.wrapping_add(offset)) {
@@ -45,20 +54,9 @@ fn main() -> ExitCode {
             }
         }
     }
-    let Figures {
-        events,
-        l1_blocks,
-        reorgs,
-        crashes,
-        safe_blocks,
-        full_blocks,
-        checks,
-    } = sum;
     let seconds = begin.elapsed().as_secs_f64();
-    println!(
-        "{} seeds in {seconds:.1} s, {failed} failed: {events} events, {l1_blocks} L1 blocks, {reorgs} reorgs, {crashes} crashes, {safe_blocks} safe blocks ({full_blocks} with batch transactions), {checks} checks",
-        args.seeds
-    );
+    print!("{sum}");
+    println!("{} seeds in {seconds:.1} s, {failed} failed", args.seeds);
     if failed == 0 {
         ExitCode::SUCCESS
     } else {

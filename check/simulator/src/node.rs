@@ -10,6 +10,7 @@ use crate::{
     engine::{Engine, Store},
     garbage::l2_transaction,
     l1::L1,
+    lie::Lie,
     random::Random,
 };
 use alloy_primitives::{B256, Bytes};
@@ -64,6 +65,10 @@ pub enum Sabotage {
     DropConfigUpdate,
     /// A safe head is kept as long as its L1 origin is canonical, wherever its batch was.
     TrustOrigin,
+    /// What was read before Holocene still counts after it.
+    KeepAcrossHolocene,
+    /// Derivation believes something wrong.
+    Believe(Lie),
 }
 
 /// What a node can reach while it performs a job.
@@ -139,6 +144,8 @@ pub struct Node {
     /// Blocks that this node sequenced since somebody looked.
     built: Vec<L2Ref>,
     notes: Vec<String>,
+    /// Names of what happened and is worth counting.
+    counted: Vec<&'static str>,
     broken: Option<String>,
     /// Counts starts; jobs of earlier ones are void.
     pub incarnation: u64,
@@ -179,6 +186,7 @@ impl Node {
             jobs: vec![],
             built: vec![],
             notes: vec![],
+            counted: vec![],
             broken: None,
             incarnation: 0,
             sabotage: None,
@@ -264,6 +272,11 @@ impl Node {
     /// What it would have logged since the last call.
     pub fn take_notes(&mut self) -> Vec<String> {
         core::mem::take(&mut self.notes)
+    }
+
+    /// Names of what happened since the last call and is worth counting.
+    pub(crate) fn take_counted(&mut self) -> Vec<&'static str> {
+        core::mem::take(&mut self.counted)
     }
 
     /// Why it cannot go on.
@@ -359,6 +372,7 @@ impl Node {
     }
 
     fn reset(&mut self, cause: &ResetCause, out: &Outside<'_>) {
+        self.counted.push("node: reset");
         if out.keep_notes {
             self.notes.push(format!("reset: {cause}"));
         }

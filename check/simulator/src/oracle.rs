@@ -5,12 +5,16 @@
 
 use crate::{
     engine::{Store, execute, is_valid},
+    figures::Figures,
     l1::L1,
+    lie::Lie,
+    naive::Naive,
 };
 use alloy_primitives::B256;
 use opal_derivation::{
-    Derivation, DerivedAttributes, L1Request, L2BlockInput, Rejection, Start, Step,
+    Derivation, DerivedAttributes, L1Request, L2BlockInput, Rejection, Start, Step, Trace,
 };
+use opal_oracle::Rollup;
 use opal_protocol::{L1Block, L1ChainConfig, L2Ref, RollupConfig, Upgrades};
 use opal_rollup::L2Block;
 use std::{collections::BTreeMap, sync::Arc};
@@ -21,6 +25,8 @@ pub struct Snapshot {
     derivation: Derivation,
     /// Hashes by height.
     chain: Vec<B256>,
+    /// What the blocks behind genesis were derived from, in order.
+    derived: Vec<Arc<DerivedAttributes>>,
 }
 
 impl Snapshot {
@@ -38,6 +44,12 @@ impl Snapshot {
     pub fn chain(&self) -> &[B256] {
         &self.chain
     }
+
+    /// What a block of the safe chain was derived from; genesis was not.
+    pub fn derived(&self, height: usize) -> Option<&DerivedAttributes> {
+        let index = height.checked_sub(1)?;
+        self.derived.get(index).map(|derived| &**derived)
+    }
 }
 
 /// Derivations from genesis, one per L1 block.
@@ -47,17 +59,51 @@ pub struct Oracle {
     l1_chain: L1ChainConfig,
     upgrades: Arc<Upgrades>,
     snapshots: BTreeMap<B256, Snapshot>,
+    naive: Naive,
+    /// Whether the naive derivation reads every L1 block, not just those of the last chain.
+    is_thorough: bool,
+    /// Where the naive derivation came to something else.
+    disagreement: Option<String>,
+    /// What the fast derivation believes wrongly.
+    pub(crate) lie: Option<Lie>,
+    /// What happened on the way.
+    pub(crate) figures: Figures,
 }
 
 impl Oracle {
-    /// An oracle that has read nothing yet.
-    pub fn new(cfg: Arc<RollupConfig>, l1_chain: L1ChainConfig, upgrades: Arc<Upgrades>) -> Self {
+    /// An oracle that has read nothing yet. A thorough one asks the naive derivation about every
+    /// L1 block.
+    pub fn new(rollup: Rollup, is_thorough: bool) -> Self {
+        let Rollup {
+            cfg,
+            l1_chain,
+            upgrades,
+        } = rollup.clone();
         Self {
             cfg,
             l1_chain,
             upgrades,
             snapshots: BTreeMap::new(),
+            naive: Naive::new(rollup),
+            is_thorough,
+            disagreement: None,
+            lie: None,
+            figures: Figures::default(),
         }
+    }
+
+    /// Where the naive derivation came to something else, if anywhere so far.
+    pub const fn disagreement(&self) -> Option<&String> {
+        self.disagreement.as_ref()
+    }
+
+    /// Holds the naive derivation of the canonical L1 beside the fast one.
+    pub fn consult_naive(&mut self, l1: &L1, store: &mut Store) {
+        let head = l1.head().hash;
+        self.after(l1, store, head);
+        self.figures.naive_checks += 1;
+        let problem = self.naive.read_all(l1, store, &self.snapshots[&head]);
+        self.disagreement = self.disagreement.take().or(problem);
     }
 
     /// The safe chain after the L1 block with this hash.
@@ -79,7 +125,14 @@ impl Oracle {
             None => self.genesis(l1),
         };
         for block in missing.iter().rev() {
-            self.read(&mut snapshot, block, l1, store);
+            let trace = self.read(&mut snapshot, block, l1, store);
+            for event in &trace {
+                self.figures.count_trace(event);
+            }
+            if self.is_thorough && self.disagreement.is_none() {
+                self.figures.naive_checks += 1;
+                self.disagreement = self.naive.read(block, l1, store, &snapshot);
+            }
             self.snapshots.insert(block.hash, snapshot.clone());
         }
         &self.snapshots[&hash]
@@ -90,7 +143,7 @@ impl Oracle {
         let mut snapshot = self.genesis(l1);
         let mut number = 0;
         while let Some(block) = l1.at(number) {
-            self.read(&mut snapshot, block, l1, store);
+            drop(self.read(&mut snapshot, block, l1, store));
             number += 1;
         }
         snapshot.chain
@@ -115,16 +168,26 @@ impl Oracle {
             l1_base_config: config,
             derived_from: None,
         };
-        let (cfg, upgrades) = (cfg.clone(), self.upgrades.clone());
-        let derivation = Derivation::new(cfg, self.l1_chain.clone(), upgrades, start);
+        let (cfg, l1_chain) = match self.lie {
+            Some(lie) => (Arc::new(lie.config(cfg)), lie.l1_chain(&self.l1_chain)),
+            None => (cfg.clone(), self.l1_chain.clone()),
+        };
+        let derivation = Derivation::new(cfg, l1_chain, self.upgrades.clone(), start);
         Snapshot {
             derivation,
             chain: vec![safe_head.hash],
+            derived: vec![],
         }
     }
 
-    /// Reads one more L1 block to its end.
-    fn read(&self, snapshot: &mut Snapshot, block: &Arc<L1Block>, l1: &L1, store: &mut Store) {
+    /// Reads one more L1 block to its end; gives what happened meanwhile.
+    fn read(
+        &self,
+        snapshot: &mut Snapshot,
+        block: &Arc<L1Block>,
+        l1: &L1,
+        store: &mut Store,
+    ) -> Vec<Trace> {
         loop {
             let derivation = &mut snapshot.derivation;
             match derivation.step() {
@@ -143,39 +206,49 @@ impl Oracle {
                     let blocks = snapshot.chain[heights].iter().map(input).collect();
                     derivation.push_l2(blocks).expect("asked for");
                 }
-                Step::Attributes(derived) => {
-                    if let Some(block) = self.build(derivation, *derived, store) {
+                Step::Attributes(derived) => match self.build(derivation, derived, store) {
+                    Some((block, derived)) => {
                         derivation.confirm(block.l2_ref(&self.cfg).expect("well-formed"));
                         snapshot.chain.push(block.hash);
+                        snapshot.derived.push(derived);
                         store.insert(block.hash, Arc::new(block));
-                    } else {
+                    }
+                    None => {
                         // The batch is dropped, and with it what it had become already.
                         let safe = derivation.safe_head().number as usize;
                         snapshot.chain.truncate(safe + 1);
+                        snapshot.derived.truncate(safe);
                     }
-                }
+                },
                 step => panic!("a derivation from genesis came to {step:?}"),
             }
         }
-        drop(snapshot.derivation.drain_trace());
+        snapshot.derivation.drain_trace()
     }
 
     /// The block that the attributes, or what replaces them, become; none if their batch is dropped.
     fn build(
         &self,
         derivation: &mut Derivation,
-        derived: DerivedAttributes,
+        derived: Box<DerivedAttributes>,
         store: &Store,
-    ) -> Option<L2Block> {
+    ) -> Option<(L2Block, Arc<DerivedAttributes>)> {
         let parent = &store[&derived.parent.hash];
-        let block = execute(&self.cfg, parent, &derived.attributes, &[]);
-        if is_valid(&block) {
-            return Some(block);
+        let build = |mut derived: Box<DerivedAttributes>| {
+            if let Some(lie) = self.lie {
+                lie.amend(&self.cfg, &mut derived);
+            }
+            (
+                execute(&self.cfg, parent, &derived.attributes, &[]),
+                derived.into(),
+            )
+        };
+        let built = build(derived);
+        if is_valid(&built.0) {
+            return Some(built);
         }
         match derivation.reject() {
-            Rejection::Replace(replacement) => {
-                Some(execute(&self.cfg, parent, &replacement.attributes, &[]))
-            }
+            Rejection::Replace(replacement) => Some(build(replacement)),
             Rejection::Rewind { .. } => None,
             other => panic!("only batch transactions are poisoned: {other:?}"),
         }

@@ -10,7 +10,10 @@ use crate::{
     batcher::Batcher,
     checker::{self, Checked, Violation},
     engine::{Store, envelope},
+    figures::Figures,
+    garbage::Later,
     l1::L1,
+    lie::Lie,
     node::{Job, Node, Outside, Sabotage},
     oracle::Oracle,
     plan::{BATCHER, Chaos, GENESIS_TIME, Plan},
@@ -18,7 +21,8 @@ use crate::{
 };
 use alloy_primitives::B256;
 use op_alloy_rpc_types_engine::OpExecutionPayloadEnvelope;
-use opal_protocol::{InboxTx, L1ChainConfig, RollupConfig};
+use opal_oracle::Rollup;
+use opal_protocol::{Fork, Frame, InboxTx, RollupConfig};
 use opal_rollup::{Event as NodeEvent, L2Block, SequencerOptions};
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -32,6 +36,8 @@ const BATCHER_POLL_MS: u64 = 1000;
 const OUTAGE_SLOTS_MAX: u64 = 10;
 /// Batcher transactions remembered for replay.
 const POSTED_MAX: usize = 64;
+/// Percentage of runs in which the naive derivation is asked after every L1 block.
+const THOROUGH_PERCENT: u64 = 10;
 /// Events that a run may take; more means that something spins.
 const EVENTS_MAX: u64 = 2_000_000;
 
@@ -61,38 +67,10 @@ pub struct Options {
     pub keep_log: bool,
     /// A node that crashes forgets which L1 block its safe head was derived from.
     pub forgetful: bool,
-}
-
-/// What a run came to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Figures {
-    /// Events that happened.
-    pub events: u64,
-    /// L1 blocks, abandoned ones included.
-    pub l1_blocks: u64,
-    /// L1 reorganisations.
-    pub reorgs: u64,
-    /// Crashes of nodes and batcher.
-    pub crashes: u64,
-    /// Blocks of the safe chain in the end.
-    pub safe_blocks: u64,
-    /// Of those, blocks with batch transactions.
-    pub full_blocks: u64,
-    /// Comparisons of a node's heads with the derivation from genesis.
-    pub checks: u64,
-}
-
-impl Figures {
-    /// Adds another run.
-    pub const fn add(&mut self, other: &Self) {
-        self.events += other.events;
-        self.l1_blocks += other.l1_blocks;
-        self.reorgs += other.reorgs;
-        self.crashes += other.crashes;
-        self.safe_blocks += other.safe_blocks;
-        self.full_blocks += other.full_blocks;
-        self.checks += other.checks;
-    }
+    /// The naive derivation is asked after every L1 block of every run, not of some runs.
+    pub thorough: bool,
+    /// All runs stay in this fork from genesis on.
+    pub era: Option<Fork>,
 }
 
 /// Everything there is.
@@ -104,6 +82,8 @@ pub struct World {
     pub(crate) store: Store,
     pub(crate) nodes: Vec<Node>,
     pub(crate) batcher: Option<Batcher>,
+    /// A batcher with a key that was replaced.
+    old_batcher: Option<Batcher>,
     pub(crate) oracle: Oracle,
     pub(crate) figures: Figures,
     /// Per node, what was found in order the last time.
@@ -113,9 +93,15 @@ pub struct World {
     next_event: u64,
     now_ms: u64,
     slot: u64,
+    /// Slots that stay empty until L1 goes on.
+    gap: u64,
     chaos: Chaos,
     next_tick: Vec<u64>,
     posted: Vec<InboxTx>,
+    /// Garbage that is sent in the slot of the first number.
+    garbage: Vec<Later>,
+    /// Opened channels that are completed in the slot of the number.
+    openers: Vec<(u64, Frame)>,
     /// What happened, if anybody wants to read it.
     log: Option<Vec<String>>,
 }
@@ -124,13 +110,13 @@ impl World {
     /// The world of a seed, before anything happened.
     pub fn new(seed: u64, options: Options) -> Self {
         let mut random = Random::new(seed);
-        let mut plan = Plan::draw(&mut random);
-        let l1 = L1::new(GENESIS_TIME, BATCHER, plan.finality_depth);
+        let mut plan = Plan::draw(&mut random, options.era);
+        let l1_chain = plan.l1_chain.clone();
+        let l1 = L1::new(l1_chain.clone(), GENESIS_TIME, BATCHER, plan.finality_depth);
         plan.cfg.genesis.l1 = l1.head().id();
         let genesis = genesis_block(&plan.cfg);
         plan.cfg.genesis.l2.hash = genesis.hash;
         let cfg = Arc::new(plan.cfg.clone());
-        let l1_chain = L1ChainConfig::dev(cfg.l1_chain_id);
         let sequencer = SequencerOptions {
             stopped: false,
             l1_confs: plan.sequencer_confirmations,
@@ -149,10 +135,16 @@ impl World {
             )
         };
         let nodes = vec![node(Some(sequencer)), node(None)];
-        let oracle = Oracle::new(cfg.clone(), l1_chain, plan.upgrades.clone());
+        let rollup = Rollup {
+            cfg: cfg.clone(),
+            l1_chain,
+            upgrades: plan.upgrades.clone(),
+        };
+        let is_thorough = random.percent(THOROUGH_PERCENT) || options.thorough;
         let mut world = Self {
             chaos: plan.chaos,
-            batcher: Some(Batcher::new(&plan, cfg.clone(), &mut random)),
+            batcher: Some(Batcher::new(&plan, cfg.clone(), None, &mut random)),
+            old_batcher: None,
             plan,
             cfg,
             l1,
@@ -160,14 +152,17 @@ impl World {
             next_tick: vec![u64::MAX; nodes.len()],
             checked: vec![None; nodes.len()],
             nodes,
-            oracle,
+            oracle: Oracle::new(rollup, is_thorough),
             figures: Figures::default(),
             random,
             queue: BTreeMap::new(),
             next_event: 0,
             now_ms: GENESIS_TIME * 1000,
             slot: 0,
+            gap: 0,
             posted: vec![],
+            garbage: vec![],
+            openers: vec![],
             log: options.keep_log.then(Vec::new),
         };
         let slot_ms = world.plan.l1_block_time * 1000;
@@ -181,6 +176,14 @@ impl World {
     /// Makes a node break a rule.
     pub fn sabotage(&mut self, node: usize, sabotage: Sabotage) {
         self.nodes[node].sabotage = Some(sabotage);
+    }
+
+    /// Makes every pipeline believe something wrong, so that only the naive derivation knows better.
+    pub fn deceive(&mut self, lie: Lie) {
+        self.oracle.lie = Some(lie);
+        for node in &mut self.nodes {
+            node.sabotage = Some(Sabotage::Believe(lie));
+        }
     }
 
     /// Lets time pass until the end of both phases, and checks that all has healed.
@@ -199,8 +202,33 @@ impl World {
             }
         }
         checker::check_healed(self)?;
+        self.oracle.consult_naive(&self.l1, &mut self.store);
+        checker::check_naive(self)?;
+        self.sum_up();
+        Ok(self.figures.clone())
+    }
+
+    /// Adds up what the run came to.
+    fn sum_up(&mut self) {
         self.figures.safe_blocks = self.safe_chain_len();
-        Ok(self.figures)
+        self.figures.add(&core::mem::take(&mut self.oracle.figures));
+        let end = self.l1.head().header.timestamp;
+        for fork in Fork::ALL {
+            match self.cfg.forks.time_of(fork) {
+                Some(time) if time <= GENESIS_TIME => {}
+                Some(time) if time <= end => self.figures.count(format!("fork crossed: {fork}")),
+                _ => {}
+            }
+        }
+        if self
+            .plan
+            .l1_chain
+            .blob_schedule
+            .iter()
+            .any(|(time, _)| *time > GENESIS_TIME)
+        {
+            self.figures.count("L1's blob parameters change");
+        }
     }
 
     /// What happened so far.
@@ -287,7 +315,7 @@ impl World {
             }
             Event::StartBatcher => {
                 self.note(|| "batcher starts".to_string());
-                let batcher = Batcher::new(&self.plan, self.cfg.clone(), &mut self.random);
+                let batcher = Batcher::new(&self.plan, self.cfg.clone(), None, &mut self.random);
                 self.batcher = Some(batcher);
                 None
             }
@@ -316,6 +344,9 @@ impl World {
     /// Looks after a node to which something happened: schedules its wishes, checks it.
     fn after(&mut self, index: usize) -> Result<(), Violation> {
         let incarnation = self.nodes[index].incarnation;
+        for name in self.nodes[index].take_counted() {
+            self.figures.count(name);
+        }
         for note in self.nodes[index].take_notes() {
             self.note(|| format!("node {index}: {note}"));
         }

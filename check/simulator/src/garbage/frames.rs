@@ -26,6 +26,27 @@ pub(super) fn whole_channel(mut data: Vec<u8>, random: &mut Random) -> Vec<u8> {
     }])
 }
 
+/// A channel in two frames: one without data that opens it, and the other with all of it, whose
+/// content can wait until the moment that it is sent. The first to come is frame 0, or the closing
+/// frame, which counts until Holocene only.
+pub(super) fn opener(closer_first: bool, random: &mut Random) -> Frame {
+    Frame {
+        number: u16::from(closer_first),
+        is_last: closer_first,
+        ..first_frame(vec![], random)
+    }
+}
+
+/// The other frame of an opener's channel.
+pub(super) fn answer(opener: &Frame, data: Vec<u8>) -> Vec<u8> {
+    encode_frames(&[Frame {
+        id: opener.id,
+        number: u16::from(opener.number == 0),
+        data: data.into(),
+        is_last: !opener.is_last,
+    }])
+}
+
 /// The first frame of a channel that nobody knows.
 pub(super) fn first_frame(data: Vec<u8>, random: &mut Random) -> Frame {
     Frame {

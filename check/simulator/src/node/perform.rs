@@ -1,14 +1,17 @@
 //! How a node performs its jobs: work of derivation, calls to engine and L1, the search for heads.
 
 use super::{Input, Job, Node, Outside, Sabotage};
-use crate::{engine::Store, random::Random};
+use crate::engine::Store;
 use alloy_primitives::B256;
-use opal_derivation::{Derivation, L1Request, L2BlockInput, Rejection, Step};
-use opal_protocol::{L1Block, L1Ref};
+use opal_derivation::{
+    Derivation, DerivedAttributes, L1Request, L2BlockInput, Rejection, Start, Step,
+};
+use opal_protocol::{Fork, L1Block, L1Ref};
 use opal_rollup::{
     Answer, Command, Event, Failure, Found, L1Query, L2Block, L2Query, Query, ResetCause,
     SyncPoint, SyncStart, SyncStep,
 };
+use std::sync::Arc;
 
 impl Node {
     /// Feeds derivation and lets it step.
@@ -17,9 +20,7 @@ impl Node {
         let mut rejection = None;
         while let Some(input) = self.inputs.pop_front() {
             if let Input::Reset(start) = input {
-                let (cfg, upgrades) = (self.cfg.clone(), self.upgrades.clone());
-                let l1_chain = self.l1_chain.clone();
-                self.derivation = Some(Derivation::new(cfg, l1_chain, upgrades, *start));
+                self.derivation = Some(self.new_derivation(*start));
                 continue;
             }
             let Some(derivation) = &mut self.derivation else {
@@ -53,18 +54,39 @@ impl Node {
                 .extend(trace.iter().map(|event| format!("{event:?}")));
         }
         match rejection {
-            Some(Rejection::Replace(replacement)) => self.feed(Event::Derived(replacement), out),
-            Some(Rejection::Rewind { to }) => self.feed(Event::Rewound(to), out),
+            Some(Rejection::Replace(replacement)) => self.derived(replacement, out),
+            Some(Rejection::Rewind { to }) => {
+                self.counted.push("node: rewound");
+                self.feed(Event::Rewound(to), out);
+            }
             // Whatever is critical is in the step.
             Some(Rejection::Critical(_) | Rejection::NothingOut) | None => {}
         }
         self.stepped(step, origin, out);
     }
 
+    fn new_derivation(&self, start: Start) -> Derivation {
+        let (cfg, l1_chain) = match self.sabotage {
+            Some(Sabotage::Believe(lie)) => (
+                Arc::new(lie.config(&self.cfg)),
+                lie.l1_chain(&self.l1_chain),
+            ),
+            _ => (self.cfg.clone(), self.l1_chain.clone()),
+        };
+        Derivation::new(cfg, l1_chain, self.upgrades.clone(), start)
+    }
+
+    fn derived(&mut self, mut derived: Box<DerivedAttributes>, out: &mut Outside<'_>) {
+        if let Some(Sabotage::Believe(lie)) = self.sabotage {
+            lie.amend(&self.cfg, &mut derived);
+        }
+        self.feed(Event::Derived(derived), out);
+    }
+
     fn stepped(&mut self, step: Step, origin: L1Ref, out: &mut Outside<'_>) {
         let generation = self.generation;
         match step {
-            Step::Attributes(derived) => self.feed(Event::Derived(derived), out),
+            Step::Attributes(derived) => self.derived(derived, out),
             Step::NeedL1(request) => {
                 if let L1Request::Block { number } = request {
                     // Asked for the next block, derivation has read the last one to its end.
@@ -103,7 +125,7 @@ impl Node {
         match &request {
             L1Request::Block { number } => {
                 if let Some(block) = out.l1.at(*number).filter(|_| !fails) {
-                    let block = self.tamper((**block).clone(), out.random);
+                    let block = self.tamper((**block).clone(), out);
                     return self.push(Input::L1(Box::new(block)));
                 }
             }
@@ -122,14 +144,29 @@ impl Node {
     }
 
     /// Breaks a rule, if this node is meant to.
-    fn tamper(&self, mut block: L1Block, random: &mut Random) -> L1Block {
+    fn tamper(&self, mut block: L1Block, out: &mut Outside<'_>) -> L1Block {
         match self.sabotage {
-            Some(Sabotage::DropBatch) if random.percent(20) => block.inbox.clear(),
+            Some(Sabotage::DropBatch) if out.random.percent(20) => block.inbox.clear(),
             Some(Sabotage::DropDeposit) => block.deposits.clear(),
             Some(Sabotage::DropConfigUpdate) => block.config_updates.clear(),
+            Some(Sabotage::KeepAcrossHolocene) => self.read_again(&mut block, out),
             _ => {}
         }
         block
+    }
+
+    /// Puts what the blocks before Holocene held in front of what its first block holds.
+    fn read_again(&self, block: &mut L1Block, out: &Outside<'_>) {
+        let is_holocene = |b: &L1Block| self.cfg.is_active(Fork::Holocene, b.header.timestamp);
+        let mut before = out.l1.block(block.header.parent_hash);
+        if !is_holocene(block) || before.is_none_or(|before| is_holocene(before)) {
+            return;
+        }
+        for _ in 0..self.cfg.channel_timeout {
+            let Some(earlier) = before else { return };
+            block.inbox.splice(0..0, earlier.inbox.iter().cloned());
+            before = out.l1.block(earlier.header.parent_hash);
+        }
     }
 
     pub(super) fn fetch_l2(&mut self, from: u64, to: u64, out: &mut Outside<'_>) {
