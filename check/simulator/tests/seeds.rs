@@ -201,7 +201,7 @@ fn a_dropped_batch_is_caught() {
 
 #[test]
 fn a_dropped_deposit_is_caught() {
-    let violations = caught(Sabotage::DropDeposit, 10);
+    let violations = caught(Sabotage::DropDeposit, 20);
     assert!(violations.len() > 5, "{violations:?}");
 }
 
