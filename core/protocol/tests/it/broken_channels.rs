@@ -197,7 +197,7 @@ fn zlib_cases() -> Vec<(&'static str, Vec<u8>, usize, End)> {
         ),
         (
             "cut between blocks",
-            deflated(&[half.clone()]),
+            deflated(core::slice::from_ref(&half)),
             4,
             TRUNCATED,
         ),
