@@ -99,7 +99,7 @@ impl BatchQueue {
             return Pull::Dry;
         };
         match channel.next_batch(trace) {
-            Some(batch) => self.admit(batch, around, trace),
+            Some(batch) => self.admit(batch, is_judging, around, trace),
             None => {
                 self.channel = None;
                 Pull::Progress
@@ -179,8 +179,15 @@ impl BatchQueue {
         Pull::Progress
     }
 
-    /// Takes in a batch that `around.inclusion` completed.
-    fn admit(&mut self, batch: Batch, around: &Surroundings<'_>, trace: &mut TraceLog) -> Pull {
+    /// Takes in a batch that `around.inclusion` completed. Unless `is_judging`, only batches that
+    /// begin behind the next block can still be waiting: the others have had their verdict.
+    fn admit(
+        &mut self,
+        batch: Batch,
+        is_judging: bool,
+        around: &Surroundings<'_>,
+        trace: &mut TraceLog,
+    ) -> Pull {
         let (timestamp, never_counts) = match &batch {
             Batch::Singular(batch) => (batch.timestamp, never_counts(batch, around)),
             Batch::Span(batch) => {
@@ -199,6 +206,10 @@ impl BatchQueue {
             return Pull::Progress;
         }
         let is_future = timestamp > around.next_time();
+        if !is_future && !is_judging {
+            trace.push(Trace::BatchPast { timestamp });
+            return Pull::Progress;
+        }
         if is_future {
             trace.push(Trace::BatchDeferred { timestamp });
         }

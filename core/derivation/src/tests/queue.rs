@@ -391,6 +391,34 @@ fn trap_26_delta_by_l1_origin_before_holocene() {
     assert_safe(&world, &blocks);
 }
 
+/// A span that was dropped for coming before Delta must not be judged by a later epoch when a node
+/// starts behind it. (Found by the simulator.)
+#[test]
+fn sync_start_before_holocene_does_not_judge_batches_twice() {
+    let mut cfg = config(Fork::Canyon);
+    let genesis = cfg.genesis.l2_time;
+    cfg.forks.set(Fork::Delta, Some(genesis + 24));
+    let mut world = World::new(cfg);
+    world.mine_empty(3);
+    let blocks = world.sequence_on_safe(&plan(15));
+    post(&mut world, vec![zlib_data(1, &singulars(&blocks[..9]))]);
+    let early = zlib_data(2, &[world.span(&blocks[9..14])]);
+    post(&mut world, vec![early]);
+    assert_eq!(span_drops(&world), [SpanDropReason::BeforeDelta]);
+    post(&mut world, vec![zlib_data(3, &singulars(&blocks[9..12]))]);
+    assert_safe(&world, &blocks[..12]);
+    let judged = world.l1.last().expect("some").id();
+    world.mine_empty(2);
+    assert_eq!(world.run(), Stop::EndOfL1);
+    let mut knowing = world.restart_from(12, 0, Some(judged));
+    assert_eq!(knowing.run(), Stop::EndOfL1);
+    assert_eq!(knowing.safe_ids(), world.safe_ids());
+    // Whoever does not know can but judge again.
+    let mut ignorant = world.restart(12, 0);
+    assert_eq!(ignorant.run(), Stop::EndOfL1);
+    assert_safe(&ignorant, &blocks[..14]);
+}
+
 /// Trap 27: Holocene, by the time of the including L1 block, discards frames, channels and batches.
 #[test]
 fn trap_27_activation_discards_channels_and_batches() {
