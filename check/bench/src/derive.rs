@@ -135,7 +135,7 @@ fn over_floor(name: &str, world: &World, channels: &Channels) -> Row {
         format!("{name}: over the libraries alone"),
         [&our_time, &floor_time],
         Goal::None,
-        "bare miniz_oxide over all channels, keccak and recovery (k256) for each inbox transaction, \
+        "bare miniz_oxide over all channels, keccak and recovery for each inbox transaction, \
          two keccaks for each deposit",
     )
 }
