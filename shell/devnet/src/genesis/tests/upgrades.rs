@@ -151,7 +151,12 @@ fn later_forks_upgrade_the_contracts() {
             );
         }
     }
-    assert_eq!(seen, [(Fork::Isthmus, 4), (Fork::Jovian, 8)]);
+    assert_eq!(
+        seen,
+        [(Fork::Isthmus, 4), (Fork::Jovian, 8), (Fork::Karst, 12)]
+    );
+    let karst = upgrades.get(Fork::Karst).expect("it is scheduled");
+    assert!(karst.transactions.is_empty(), "nothing of ours changes");
 
     let flags = world.chain.state.storage_of(GAS_PRICE_ORACLE)[&B256::ZERO];
     assert_eq!(flags, B256::from(U256::from(0x0101_0101)));
