@@ -2,7 +2,7 @@
 //! refused; an encoded deposit decodes to what encodes to the same bytes.
 
 use crate::{input::Input, logs};
-use alloy_primitives::{B256, TxKind, U256};
+use alloy_primitives::{Address, B256, TxKind, U256};
 use op_alloy_consensus::TxDeposit;
 use opal_protocol::{
     DepositSource,
@@ -39,7 +39,8 @@ fn check_fields(deposit: &TxDeposit, topics: &[B256], data: &[u8]) {
         !deposit.is_system_transaction,
         "users deposit nothing of the system's"
     );
-    assert_eq!(deposit.from.into_word(), topics[1]);
+    // Of addresses the low 20 bytes count, and any flag but 0 creates, as in every client.
+    assert_eq!(deposit.from, Address::from_word(topics[1]));
     let word = |index: usize| U256::from_be_slice(&data[index * 32..][..32]);
     let length = usize::try_from(word(1)).expect("was read");
     let opaque = &data[64..][..length];
@@ -47,10 +48,10 @@ fn check_fields(deposit: &TxDeposit, topics: &[B256], data: &[u8]) {
     assert_eq!(deposit.value, word(3));
     assert_eq!(deposit.gas_limit.to_be_bytes(), opaque[64..72]);
     match deposit.to {
-        TxKind::Create => assert_eq!(opaque[72], 1),
+        TxKind::Create => assert_ne!(opaque[72], 0),
         TxKind::Call(to) => {
             assert_eq!(opaque[72], 0);
-            assert_eq!(to.into_word(), topics[2]);
+            assert_eq!(to, Address::from_word(topics[2]));
         }
     }
     assert_eq!(deposit.input, opaque[73..]);
