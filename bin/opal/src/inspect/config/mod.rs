@@ -57,7 +57,8 @@ fn list(now: u64) -> String {
     for network in networks::all() {
         let (cfg, forks) = (&network.config, &network.config.forks);
         let newest = forks.newest_at(now);
-        let since = start_of(cfg, newest);
+        let since = forks.time_of(newest).map(|time| start(cfg, time, day));
+        let since = since.unwrap_or_default();
         let note = note(&network, now);
         table.row([
             &network.name,
@@ -91,7 +92,7 @@ fn schedule(network: &Network, now: u64) -> String {
     let cfg = &network.config;
     let mut table = Table::new(&["fork", "active from", "unix time"]);
     let mut row = |name: &str, time: u64| {
-        let start = start(cfg, time);
+        let start = start(cfg, time, moment);
         table.row([&name, &start, &time]);
     };
     let pectra = cfg.forks.pectra_blob_schedule_time;
@@ -133,21 +134,16 @@ fn next_fork(cfg: &RollupConfig, now: u64) -> Option<(Fork, u64)> {
     later.min_by_key(|(_, time)| *time)
 }
 
-fn start_of(cfg: &RollupConfig, fork: Fork) -> String {
-    cfg.forks.time_of(fork).map_or_else(String::new, |time| {
-        if time <= cfg.genesis.l2_time {
-            "genesis".to_owned()
-        } else {
-            day(time)
-        }
-    })
-}
-
-/// When something with an activation time begins.
-fn start(cfg: &RollupConfig, time: u64) -> String {
+/// When something with an activation time begins; `show` says how precisely.
+fn start(cfg: &RollupConfig, time: u64, show: fn(u64) -> String) -> String {
     if time <= cfg.genesis.l2_time {
         return "genesis".to_owned();
     }
+    show(time)
+}
+
+/// A unix time to the second, in UTC.
+fn moment(time: u64) -> String {
     let seconds = time % 86_400;
     let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
     format!("{} {hour:02}:{minute:02}:{second:02} UTC", day(time))
