@@ -3,6 +3,7 @@
 //! A fixture is a genesis file (zstd with the registry's dictionary) and the chain's TOML file, of
 //! which only fork times and the genesis hash matter here.
 
+use crate::Verdict;
 use alloy_genesis::Genesis;
 use alloy_primitives::B256;
 use eyre::{OptionExt, Result, WrapErr, ensure, eyre};
@@ -32,6 +33,41 @@ pub struct Built {
     pub number: u64,
     /// Its unix time in seconds.
     pub time: u64,
+}
+
+/// Registry files that do not hold the block that the network started from: it came from an older
+/// chain, or the file holds hashes only.
+const OTHER_ORIGIN: [&str; 4] = ["mainnet/op", "mainnet/boba", "sepolia/boba", "mainnet/celo"];
+
+/// Runs one file: `NETWORK/NAME.json.zst` within the registry's folders, or a genesis file `X.json`
+/// with its `config`, whose block must have the hash that `X.hash` holds.
+pub fn check(path: &Path) -> Result<Verdict> {
+    let name = path.to_string_lossy();
+    if let Some(stem) = name.strip_suffix(".json.zst") {
+        if OTHER_ORIGIN.iter().any(|other| stem.ends_with(other)) {
+            let reason = "the file does not hold the block that the network started from";
+            return Ok(Verdict::Excluded(reason.into()));
+        }
+        let extra = path.ancestors().nth(3).ok_or_eyre("not in the registry")?;
+        let superchain = extra.parent().ok_or_eyre("not in the registry")?;
+        let chain = path.strip_prefix(extra.join("genesis"))?;
+        let toml = chain.to_string_lossy().replace(".json.zst", ".toml");
+        let toml = superchain.join("configs").join(toml);
+        let built = run(&toml, path, &extra.join("dictionary"))?;
+        return Ok(Verdict::Passed(built.hash.to_string()));
+    }
+    if !name.ends_with(".json") {
+        return Ok(Verdict::Excluded("not a genesis file".into()));
+    }
+    let file: Genesis = serde_json::from_slice(&fs::read(path)?)?;
+    let built = genesis::genesis(&file, &ChainConfig::from_genesis(&file)?).hash;
+    let Ok(wanted) = fs::read_to_string(path.with_extension("hash")) else {
+        let reason = format!("hash is {built}; no file beside it says what it must be");
+        return Ok(Verdict::Excluded(reason));
+    };
+    let wanted: B256 = wanted.trim().parse()?;
+    ensure!(built == wanted, "genesis hash is {built}, must be {wanted}");
+    Ok(Verdict::Passed(built.to_string()))
 }
 
 /// Builds the genesis block of one chain and compares its hash with the published one. Also

@@ -4,16 +4,22 @@
 //! of this crate and a person with files of their own.
 
 pub mod blob;
+pub mod blockchain_test;
 pub mod channel;
 mod columns;
+mod counts;
+mod ethereum;
 pub mod genesis;
 pub mod input;
 pub mod op_block;
 pub mod span_batch;
 pub mod state_test;
 
+pub use counts::Counts;
+
 use clap::ValueEnum;
 use eyre::{Result, WrapErr, ensure};
+use rayon::prelude::*;
 use std::{
     fmt, fs,
     path::{Path, PathBuf},
@@ -30,8 +36,16 @@ pub enum Kind {
     Blob,
     /// OP blocks with their state witness: execute to the exact block hash.
     OpBlock,
-    /// Ethereum state tests, as JSON or in an archive: execute to the exact state root.
-    StateTest,
+    /// Ethereum state tests since the Merge, as JSON or in an archive: execute to the exact state
+    /// root and logs.
+    #[value(alias = "state-test")]
+    StateTests,
+    /// Ethereum blockchain tests since the Merge, as JSON or in an archive: import into storage,
+    /// block tree and trie, to the exact head and state.
+    #[value(alias = "blockchain-test")]
+    BlockchainTests,
+    /// Genesis files: of the superchain registry, or JSON with the hash in a file beside it.
+    Genesis,
 }
 
 /// What became of one file.
@@ -52,92 +66,51 @@ pub struct Outcome {
     pub path: PathBuf,
     /// What became of it.
     pub verdict: Verdict,
-}
-
-/// How many files ended which way.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Files that were run: those that passed and those that failed.
-    pub run: usize,
-    /// Files that passed.
-    pub passed: usize,
-    /// Files that failed.
-    pub failed: usize,
-    /// Files that were not run.
-    pub excluded: usize,
+    /// What became of the vectors in it: one, or many where a file holds many.
+    pub counts: Counts,
 }
 
 impl Kind {
     /// Runs one file.
     pub fn check(self, path: &Path) -> Verdict {
+        self.outcome(path).verdict
+    }
+
+    fn outcome(self, path: &Path) -> Outcome {
+        let one = |verdict| {
+            let counts = Counts::of(&verdict);
+            (verdict, counts)
+        };
         let result = match self {
-            Self::Channel => channel::run(path).map(|seen| Verdict::Passed(seen.to_string())),
-            Self::SpanBatch => span_batch::run(path),
-            Self::Blob => blob::run(path),
+            Self::Channel => channel::run(path).map(|seen| one(Verdict::Passed(seen.to_string()))),
+            Self::SpanBatch => span_batch::run(path).map(one),
+            Self::Blob => blob::run(path).map(one),
             Self::OpBlock => op_block::run(path).map(|block| {
-                Verdict::Passed(format!(
+                one(Verdict::Passed(format!(
                     "block {}, {} transactions, {} gas",
                     block.number, block.transactions, block.gas_used
-                ))
+                )))
             }),
-            Self::StateTest => {
-                state_test::run(path, "").map(|counts| match counts.failed.first() {
-                    None => Verdict::Passed(format!("{} transactions", counts.passed)),
-                    Some(first) => Verdict::Failed(format!(
-                        "{} of {} transactions: {first}",
-                        counts.failed.len(),
-                        counts.failed.len() + counts.passed
-                    )),
-                })
+            Self::StateTests => state_test::run(path, "").map(|counts| (counts.verdict(), counts)),
+            Self::BlockchainTests => {
+                blockchain_test::run(path, "").map(|counts| (counts.verdict(), counts))
             }
+            Self::Genesis => genesis::check(path).map(one),
         };
-        result.unwrap_or_else(|error| Verdict::Failed(format!("{error:#}")))
+        let failed = |error| one(Verdict::Failed(format!("{error:#}")));
+        let (verdict, counts) = result.unwrap_or_else(failed);
+        let path = path.to_owned();
+        Outcome {
+            path,
+            verdict,
+            counts,
+        }
     }
 
-    /// Runs files, and the files of folders, in order of their names.
+    /// Runs files, and the files below folders, on all cores. Answers in order of their names.
     pub fn check_all(self, paths: &[PathBuf]) -> Result<Vec<Outcome>> {
-        let mut outcomes = Vec::new();
-        for path in files(paths)? {
-            let verdict = self.check(&path);
-            outcomes.push(Outcome { path, verdict });
-        }
-        Ok(outcomes)
-    }
-}
-
-impl Tally {
-    /// Counts outcomes.
-    pub fn of(outcomes: &[Outcome]) -> Self {
-        let mut tally = Self::default();
-        for outcome in outcomes {
-            match outcome.verdict {
-                Verdict::Passed(_) => tally.passed += 1,
-                Verdict::Failed(_) => tally.failed += 1,
-                Verdict::Excluded(_) => tally.excluded += 1,
-            }
-        }
-        tally.run = tally.passed + tally.failed;
-        tally
-    }
-
-    /// Whether something was run and nothing failed.
-    pub const fn is_good(&self) -> bool {
-        self.run > 0 && self.failed == 0
-    }
-}
-
-impl fmt::Display for Tally {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            run,
-            passed,
-            failed,
-            excluded,
-        } = self;
-        write!(
-            f,
-            "run {run}, passed {passed}, failed {failed}, excluded {excluded}"
-        )
+        let files = files(paths)?;
+        Ok(files.par_iter().map(|path| self.outcome(path)).collect())
     }
 }
 
@@ -156,23 +129,26 @@ impl fmt::Display for Outcome {
 fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in paths {
-        if !path.is_dir() {
-            ensure!(path.exists(), "{} does not exist", path.display());
-            files.push(path.clone());
-            continue;
-        }
-        let mut inside = Vec::new();
-        for entry in fs::read_dir(path).wrap_err_with(|| path.display().to_string())? {
-            let entry = entry?;
-            let hidden = entry.file_name().to_string_lossy().starts_with('.');
-            if !hidden && entry.file_type()?.is_file() {
-                inside.push(entry.path());
-            }
-        }
-        inside.sort();
-        files.append(&mut inside);
+        ensure!(path.exists(), "{} does not exist", path.display());
+        add_files(path, &mut files)?;
     }
     Ok(files)
+}
+
+fn add_files(path: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+    if !path.is_dir() {
+        files.push(path.to_owned());
+        return Ok(());
+    }
+    let mut inside = Vec::new();
+    for entry in fs::read_dir(path).wrap_err_with(|| path.display().to_string())? {
+        let entry = entry?;
+        if !entry.file_name().to_string_lossy().starts_with('.') {
+            inside.push(entry.path());
+        }
+    }
+    inside.sort();
+    inside.iter().try_for_each(|path| add_files(path, files))
 }
 
 /// The folder of vectors: `OPAL_FIXTURES`, else beside the workspace. `None`, with a note, where

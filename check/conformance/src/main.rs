@@ -1,7 +1,7 @@
 //! `opal-conformance KIND PATH...`: runs vectors and counts.
 
 use clap::Parser;
-use opal_conformance::{Kind, Tally};
+use opal_conformance::{Counts, Kind};
 use std::{path::PathBuf, process::ExitCode};
 
 /// Run vectors of one kind. Exits with 0 if something was run and nothing failed, with 1 if not,
@@ -28,9 +28,9 @@ fn main() -> ExitCode {
     for outcome in &outcomes {
         println!("{outcome}");
     }
-    let tally = Tally::of(&outcomes);
-    println!("{tally}");
-    if tally.is_good() {
+    let counts = Counts::sum(&outcomes);
+    println!("{counts}");
+    if counts.is_good() {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE

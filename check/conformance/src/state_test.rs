@@ -4,33 +4,21 @@
 //! transactions with the state root and the hash of the logs they must lead to. Forks from the
 //! Merge on are run, each transaction as a block of its own on our rules of Ethereum.
 
+use crate::{
+    Counts,
+    ethereum::{OTHER_KIND, OTHER_RULES, chain_of, has_key, run_files},
+};
 use alloy_consensus::Header;
 use alloy_genesis::{Genesis, GenesisAccount};
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
-use eyre::{OptionExt, Result, WrapErr, eyre};
+use eyre::{OptionExt, Result, eyre};
 use opal_execution::{
-    Account, BlobParams, BlockAttributes, BlockBuilder, ChainConfig, ChainKind, EthFork,
-    EthereumRules, GenesisBlock, Roots, StateDiff, StateError, StateReader, VerifiedTx, genesis,
+    Account, BlockAttributes, BlockBuilder, ChainConfig, EthFork, GenesisBlock, Roots, StateDiff,
+    StateError, StateReader, VerifiedTx, genesis,
 };
 use opal_trie::{EMPTY_ROOT_HASH, Nibbles, NodeReader, ReadError};
 use serde::Deserialize;
-use std::{
-    collections::BTreeMap,
-    fs::File,
-    io::{BufReader, Read},
-    path::Path,
-};
-
-/// How many tests ended which way.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Transactions that did what they must.
-    pub passed: usize,
-    /// Those that did not, with what was wrong.
-    pub failed: Vec<String>,
-    /// Files that were not run, see [`exclusion`].
-    pub excluded: usize,
-}
+use std::{collections::BTreeMap, path::Path};
 
 /// Tests of states that no chain can reach: an account with storage but without nonce and code, on
 /// which a contract is created (EIP-7610). The EVM we use does not implement that rule.
@@ -81,44 +69,30 @@ struct Post {
     expect_exception: Option<String>,
 }
 
-/// Runs a JSON file, or all JSON files in an archive (`.tar.zst`) whose path holds `filter`.
+/// Runs a JSON file, or all JSON files of an archive (`.tar.zst`) whose path there holds `filter`.
 pub fn run(path: &Path, filter: &str) -> Result<Counts> {
-    let mut counts = Counts::default();
-    let file = File::open(path).wrap_err_with(|| path.display().to_string())?;
-    if path
-        .extension()
-        .is_some_and(|extension| extension == "json")
-    {
-        let text = std::io::read_to_string(file)?;
-        run_text(&path.display().to_string(), &text, &mut counts)?;
-        return Ok(counts);
-    }
-    let decoder = ruzstd::decoding::StreamingDecoder::new(BufReader::new(file))
-        .map_err(|e| eyre!("{}: {e}", path.display()))?;
-    for entry in tar::Archive::new(decoder).entries()? {
-        let mut entry = entry?;
-        let name = entry.path()?.to_string_lossy().into_owned();
-        let wanted = name.contains("StateTests/") || name.contains("state_tests/");
-        if !wanted || !name.ends_with(".json") || !name.contains(filter) {
-            continue;
-        }
-        if exclusion(&name).is_some() {
-            counts.excluded += 1;
-        } else {
-            let mut text = String::new();
-            entry.read_to_string(&mut text)?;
-            run_text(&name, &text, &mut counts)?;
-        }
-    }
-    Ok(counts)
+    run_files(path, filter, run_text)
 }
 
-fn run_text(file: &str, text: &str, counts: &mut Counts) -> Result<()> {
-    let tests: BTreeMap<String, Test> =
-        serde_json::from_str(text).wrap_err_with(|| file.to_owned())?;
+fn run_text(file: &str, text: &str) -> Counts {
+    if let Some(reason) = exclusion(file) {
+        return Counts::excluded(reason);
+    }
+    match has_key(text, "post") {
+        Ok(true) => {}
+        Ok(false) => return Counts::excluded(OTHER_KIND),
+        Err(error) => return Counts::failed(format!("{file}: {error}")),
+    }
+    let tests: BTreeMap<String, Test> = match serde_json::from_str(text) {
+        Ok(tests) => tests,
+        Err(error) => return Counts::failed(format!("{file}: {error}")),
+    };
+    let mut counts = Counts::default();
     for (name, test) in &tests {
         for (fork, posts) in &test.post {
-            let Some(chain) = chain_of(fork) else {
+            let Some(chain) = chain_of(fork, 1) else {
+                let reason = format!("{OTHER_RULES}: {fork}");
+                posts.iter().for_each(|_| counts.exclude(&reason));
                 continue;
             };
             let pre = genesis_of(test, &chain);
@@ -132,32 +106,7 @@ fn run_text(file: &str, text: &str, counts: &mut Counts) -> Result<()> {
             }
         }
     }
-    Ok(())
-}
-
-/// The rules of a fork by its name in the tests; `None` before the Merge.
-fn chain_of(fork: &str) -> Option<ChainConfig> {
-    let (fork, blobs) = match fork {
-        "Paris" | "Merge" => (EthFork::Paris, None),
-        "Shanghai" => (EthFork::Shanghai, None),
-        "Cancun" => (EthFork::Cancun, Some(BlobParams::cancun())),
-        "Prague" => (EthFork::Prague, Some(BlobParams::prague())),
-        "Osaka" => (EthFork::Osaka, Some(BlobParams::osaka())),
-        _ => return None,
-    };
-    let since = |first: EthFork| (fork >= first).then_some(0);
-    let rules = EthereumRules {
-        shanghai_time: since(EthFork::Shanghai),
-        cancun_time: since(EthFork::Cancun),
-        prague_time: since(EthFork::Prague),
-        osaka_time: since(EthFork::Osaka),
-        blob_schedule: blobs.map(|params| (0, params)).into_iter().collect(),
-        deposit_contract: None,
-    };
-    Some(ChainConfig {
-        chain_id: 1,
-        kind: ChainKind::Ethereum(rules),
-    })
+    counts
 }
 
 fn genesis_of(test: &Test, chain: &ChainConfig) -> GenesisBlock {

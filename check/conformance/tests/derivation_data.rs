@@ -3,17 +3,17 @@
 use alloy_consensus::TxEnvelope;
 use alloy_consensus::transaction::SignerRecoverable;
 use alloy_eips::{Decodable2718, Typed2718};
-use opal_conformance::{Kind, Tally, Verdict, channel, fixtures};
+use opal_conformance::{Counts, Kind, Verdict, channel, fixtures};
 
 fn run(kind: Kind, path: &str) -> Option<Vec<(String, Verdict)>> {
     let path = fixtures()?.join(path);
     let outcomes = kind.check_all(&[path]).unwrap();
-    let tally = Tally::of(&outcomes);
-    println!("{kind:?}: {tally}");
+    let counts = Counts::sum(&outcomes);
+    println!("{kind:?}: {counts}");
     for outcome in &outcomes {
         println!("{outcome}");
     }
-    assert!(tally.is_good(), "{outcomes:#?}");
+    assert!(counts.is_good(), "{outcomes:#?}");
     let name = |outcome: &opal_conformance::Outcome| {
         outcome
             .path

@@ -1,17 +1,12 @@
 //! A part of Ethereum's state tests on our Ethereum rules. The runner takes all of them; see
-//! `opal-conformance state-test`.
+//! `opal-conformance state-tests`.
 
 use opal_conformance::{fixtures, state_test};
 
 fn run(archive: &str, filter: &str, at_least: usize) {
     let Some(base) = fixtures() else { return };
     let counts = state_test::run(&base.join(archive), filter).expect("archive");
-    println!(
-        "{archive} {filter}: {} passed, {} failed, {} files excluded",
-        counts.passed,
-        counts.failed.len(),
-        counts.excluded
-    );
+    println!("{archive} {filter}: {counts}");
     let some: Vec<_> = counts.failed.iter().take(20).collect();
     assert!(
         some.is_empty(),

@@ -1,6 +1,6 @@
 //! Why a block is not valid, or could not be judged.
 
-use crate::state::StateError;
+use crate::{chain::ChainConfig, state::StateError};
 use alloc::string::String;
 use alloy_primitives::B256;
 
@@ -51,6 +51,21 @@ impl InvalidBlock {
         match self {
             Self::State(_) => Severity::Temporary,
             _ => Severity::Invalid,
+        }
+    }
+
+    /// Whether the body is not the one that the header commits to. That says nothing about the
+    /// block that the header's hash names: its true body may still come.
+    pub fn concerns_body(&self, chain: &ChainConfig) -> bool {
+        match self {
+            Self::Body(_) => true,
+            Self::Header { field, .. } => match *field {
+                "transactionsRoot" => true,
+                // On L2 it is a root of the state.
+                "withdrawalsRoot" => !chain.is_optimism(),
+                _ => false,
+            },
+            _ => false,
         }
     }
 }

@@ -14,7 +14,9 @@ mod engine;
 mod engine_api;
 mod exec;
 mod l1;
+mod local;
 mod pool;
+mod raw_block;
 mod rpc;
 mod store;
 #[cfg(test)]
@@ -26,6 +28,8 @@ pub use config::{EngineConfig, PoolLimits, RpcLimits};
 pub use engine::{
     BuildError, BuiltL1Block, Engine, HeadInfo, L1BlockAttributes, SetHeadsError, StartError,
 };
+pub use local::{ImportError, LocalEngine};
 pub use opal_execution::ChainConfig;
 pub use opal_rpc::{EngineApi, JwtSecret};
+pub use raw_block::BlockRlpError;
 pub use store::{ChainIdentity, CodecError, StoreError};

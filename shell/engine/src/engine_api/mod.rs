@@ -11,6 +11,8 @@ pub(crate) mod server;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use payload::DecodedPayload;
+
 use crate::{
     block::{ChainBlock, verify_transactions},
     build::{BuildLimits, BuildRequest, PayloadJobs, build},
@@ -211,7 +213,7 @@ impl Api {
     pub(crate) async fn insert(
         &self,
         hash: B256,
-        decoded: payload::DecodedPayload,
+        decoded: DecodedPayload,
     ) -> Result<PayloadStatus, EngineError> {
         let view = self.tree.view();
         let known = view
@@ -253,12 +255,12 @@ impl Api {
     }
 
     /// Decodes the transactions; answers with the parent's hash if one is none.
-    fn recover(
+    pub(crate) fn recover(
         &self,
         hash: B256,
-        decoded: payload::DecodedPayload,
+        decoded: DecodedPayload,
     ) -> Result<PendingBlock, (B256, String)> {
-        let payload::DecodedPayload {
+        let DecodedPayload {
             header,
             transactions,
             withdrawals,

@@ -81,7 +81,10 @@ impl Tree {
             Err(ExecError::Invalid(error)) => {
                 let reason = error.to_string();
                 warn!(%hash, number, %reason, "block is invalid");
-                self.invalid.add(hash, parent_hash, reason.clone());
+                // Another body may come that is the one this header commits to.
+                if !error.concerns_body(&self.chain) {
+                    self.invalid.add(hash, parent_hash, reason.clone());
+                }
                 Ok(InsertOutcome::Invalid {
                     latest_valid: parent_hash,
                     reason,

@@ -59,6 +59,8 @@ pub(crate) enum Command {
     ),
     /// A flush ended.
     Flushed,
+    /// Write everything to disk now.
+    Flush(oneshot::Sender<()>),
     /// Flush everything and stop.
     Shutdown(oneshot::Sender<()>),
 }
@@ -117,6 +119,18 @@ impl TreeHandle {
             .send((command(reply), Some(permit)))
             .map_err(|_| TreeGone)?;
         answer.await.map_err(|_| TreeGone)
+    }
+
+    /// The same for a caller without a runtime, who asks one thing at a time.
+    pub(crate) fn ask_blocking<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<T>) -> Command,
+    ) -> Result<T, TreeGone> {
+        let (reply, answer) = oneshot::channel();
+        self.commands
+            .send((command(reply), None))
+            .map_err(|_| TreeGone)?;
+        answer.blocking_recv().map_err(|_| TreeGone)
     }
 }
 
@@ -249,6 +263,10 @@ impl Tree {
                     let _ = reply.send(self.forkchoice(&state));
                 }
                 Command::Flushed => self.collect_flush(),
+                Command::Flush(reply) => {
+                    self.flush_all();
+                    let _ = reply.send(());
+                }
                 Command::Shutdown(reply) => {
                     self.flush_all();
                     self.flusher.stop();

@@ -1,0 +1,136 @@
+//! An engine without servers and without a runtime, for whoever brings the blocks himself: runners
+//! of vectors, fuzzers, tools.
+//!
+//! Storage, block tree, fork choice and execution are those of [`Engine`](crate::Engine); only the
+//! sockets and the payload jobs are missing.
+
+use crate::{
+    config::EngineConfig,
+    engine::{HeadInfo, SetHeadsError, StartError, open},
+    engine_api::Api,
+    raw_block::{BlockRlpError, decode_block},
+    tree::{Command, ForkchoiceOutcome, ForkchoiceRefused, InsertOutcome},
+};
+use alloy_consensus::Header;
+use alloy_primitives::B256;
+use alloy_rpc_types_engine::ForkchoiceState;
+use opal_execution::StateReader;
+
+/// Why a block is not in the tree.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ImportError {
+    /// The bytes are no block.
+    #[error(transparent)]
+    Rlp(#[from] BlockRlpError),
+    /// The block breaks the rules.
+    #[error("{reason}")]
+    Invalid {
+        /// Its newest valid ancestor.
+        latest_valid: B256,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The block's parent has not been imported.
+    #[error("parent {0} is not known")]
+    UnknownParent(B256),
+    /// Nothing is known about the block: the engine failed or is shutting down.
+    #[error("engine failed: {0}")]
+    Engine(String),
+}
+
+/// An engine in this process that nobody else can reach.
+///
+/// Call [`close`](Self::close) to have everything on disk; dropping it is a crash.
+#[derive(Debug)]
+pub struct LocalEngine {
+    api: Api,
+    genesis_hash: B256,
+}
+
+impl LocalEngine {
+    /// Opens the database, writing the genesis block into a new one. The addresses, limits and
+    /// secrets of the configuration's servers do not matter.
+    pub fn open(config: EngineConfig) -> Result<Self, StartError> {
+        let (api, genesis_hash) = open(config)?;
+        Ok(Self { api, genesis_hash })
+    }
+
+    /// Hash of the genesis block.
+    pub const fn genesis_hash(&self) -> B256 {
+        self.genesis_hash
+    }
+
+    /// Where the chain stands.
+    pub fn head(&self) -> HeadInfo {
+        self.api.tree.view().head
+    }
+
+    /// Judges a block and keeps it if it is valid; answers with its hash. The head stays.
+    pub fn import(&self, rlp: &[u8]) -> Result<B256, ImportError> {
+        let raw = decode_block(rlp)?;
+        let (hash, parent) = (raw.hash, raw.block.header.parent_hash);
+        let block = self.api.recover(hash, raw.block);
+        let block = block.map_err(|(latest_valid, reason)| ImportError::Invalid {
+            latest_valid,
+            reason,
+        })?;
+        let insert = |reply| Command::Insert(Box::new(block), reply);
+        match self.api.tree.ask_blocking(insert) {
+            Ok(InsertOutcome::Valid) => Ok(hash),
+            Ok(InsertOutcome::Invalid {
+                latest_valid,
+                reason,
+            }) => Err(ImportError::Invalid {
+                latest_valid,
+                reason,
+            }),
+            Ok(InsertOutcome::ParentUnknown) => Err(ImportError::UnknownParent(parent)),
+            Ok(InsertOutcome::Failed(problem)) => Err(ImportError::Engine(problem)),
+            Err(gone) => Err(ImportError::Engine(gone.to_string())),
+        }
+    }
+
+    /// Moves the head; reorganises if needed.
+    pub fn set_head(&self, hash: B256) -> Result<(), SetHeadsError> {
+        let state = ForkchoiceState {
+            head_block_hash: hash,
+            safe_block_hash: B256::ZERO,
+            finalized_block_hash: B256::ZERO,
+        };
+        let failed = SetHeadsError::Engine;
+        let forkchoice = |reply| Command::Forkchoice(state, reply);
+        match self.api.tree.ask_blocking(forkchoice) {
+            Ok(Ok(ForkchoiceOutcome::Done)) => Ok(()),
+            Ok(Ok(ForkchoiceOutcome::Syncing)) => Err(SetHeadsError::Unknown(hash)),
+            Ok(Ok(ForkchoiceOutcome::Invalid { reason, .. })) => {
+                Err(SetHeadsError::Inconsistent(reason))
+            }
+            Ok(Err(ForkchoiceRefused::Inconsistent(e))) => Err(SetHeadsError::Inconsistent(e)),
+            Ok(Err(ForkchoiceRefused::Failed(e))) => Err(failed(e)),
+            Err(gone) => Err(failed(gone.to_string())),
+        }
+    }
+
+    /// A header by hash.
+    pub fn header(&self, hash: B256) -> Result<Option<Header>, String> {
+        let header = self.api.tree.view().header(&hash);
+        header.map_err(|e| e.to_string())
+    }
+
+    /// The state after a block: one that was not left behind by the head too long ago.
+    pub fn state(&self, hash: B256) -> Result<impl StateReader + use<>, String> {
+        let view = self.api.tree.view();
+        view.state_at(hash).map_err(|e| e.to_string())
+    }
+
+    /// Writes everything to disk.
+    pub fn flush(&self) {
+        // An error means that it is closed already, with everything on disk.
+        let _ = self.api.tree.ask_blocking(Command::Flush);
+    }
+
+    /// Writes everything to disk and closes the database.
+    pub fn close(self) {
+        let _ = self.api.tree.ask_blocking(Command::Shutdown);
+    }
+}
