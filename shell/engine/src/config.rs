@@ -26,6 +26,15 @@ pub struct EngineConfig {
     pub jwt: Option<JwtSecret>,
     /// Transactions received by RPC are forwarded there, to the sequencer.
     pub sequencer_url: Option<String>,
+    /// Whether forwarded transactions also enter the pool here, so that they can be looked up.
+    pub sequencer_pool_admission: bool,
+    /// `eth_sendRawTransactionConditional`: storage reads of conditions that are checked per second
+    /// before more are refused. `None` refuses all.
+    pub conditional_cost_per_second: Option<u32>,
+    /// Where the pool is written down, to be read again at the next start. `None` forgets it.
+    pub pool_journal: Option<PathBuf>,
+    /// Where the public servers are, and who may use them for what.
+    pub rpc_access: RpcAccess,
     /// Limits of the transaction pool.
     pub pool: PoolLimits,
     /// Limits of the JSON-RPC servers.
@@ -47,6 +56,10 @@ impl EngineConfig {
             auth_addr: None,
             jwt: None,
             sequencer_url: None,
+            sequencer_pool_admission: false,
+            conditional_cost_per_second: None,
+            pool_journal: None,
+            rpc_access: RpcAccess::default(),
             pool: PoolLimits::default(),
             rpc: RpcLimits::default(),
             flush_interval: Duration::from_millis(200),
@@ -64,6 +77,18 @@ pub struct PoolLimits {
     pub bytes_max: usize,
     /// Transactions of one sender.
     pub per_sender_max: usize,
+    /// Transactions that cannot be executed yet, of all senders.
+    pub queued_max: usize,
+    /// The same of one sender.
+    pub queued_per_sender_max: usize,
+    /// How long transactions of a sender wait for the one that is missing.
+    pub queued_lifetime: Duration,
+    /// Percent by which every fee must rise to replace a transaction of the same nonce.
+    pub price_bump_percent: u32,
+    /// The same for blob transactions.
+    pub blob_price_bump_percent: u32,
+    /// Gas of one transaction, below what the chain allows.
+    pub gas_max: Option<u64>,
     /// Bytes of one transaction, blobs not counted.
     pub transaction_bytes_max: usize,
     /// Blob transactions in the pool.
@@ -78,6 +103,12 @@ impl Default for PoolLimits {
             transactions_max: 20_000,
             bytes_max: 64 << 20,
             per_sender_max: 1_024,
+            queued_max: 5_000,
+            queued_per_sender_max: 64,
+            queued_lifetime: Duration::from_secs(3 * 60 * 60),
+            price_bump_percent: 10,
+            blob_price_bump_percent: 100,
+            gas_max: None,
             transaction_bytes_max: 128 << 10,
             blob_transactions_max: 256,
             min_tip: 0,
@@ -104,8 +135,13 @@ pub struct RpcLimits {
     pub logs_max: usize,
     /// Filters that are open at once.
     pub filters_max: usize,
-    /// Whether pages in a browser may use the public server (CORS, any origin).
-    pub allow_browsers: bool,
+    /// Subscriptions of one WebSocket or IPC connection.
+    pub subscriptions_max: u32,
+    /// Calls per second on one connection, each of a batch counted; zero lifts the limit. As many
+    /// may come at once.
+    pub calls_per_second_max: u32,
+    /// Longest time `eth_sendRawTransactionSync` waits for a receipt.
+    pub sync_timeout: Duration,
 }
 
 impl Default for RpcLimits {
@@ -119,7 +155,58 @@ impl Default for RpcLimits {
             log_blocks_max: 100_000,
             logs_max: 20_000,
             filters_max: 1_024,
-            allow_browsers: false,
+            subscriptions_max: 128,
+            calls_per_second_max: 0,
+            sync_timeout: Duration::from_secs(20),
+        }
+    }
+}
+
+/// Every public namespace there is.
+pub const NAMESPACES: [&str; 7] = ["admin", "debug", "eth", "miner", "net", "txpool", "web3"];
+
+/// Where the public servers are, and who may use them for what.
+///
+/// Names of hosts and origins are compared without regard to case; `*` stands for all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RpcAccess {
+    /// Whether there is an HTTP server at all, at [`EngineConfig::rpc_addr`].
+    pub http: bool,
+    /// A server of its own for WebSocket. Without it the HTTP server takes WebSocket connections
+    /// too, with the namespaces of HTTP.
+    pub ws_addr: Option<SocketAddr>,
+    /// Namespaces over HTTP. Names that do not exist serve nothing.
+    pub http_apis: Vec<String>,
+    /// Namespaces of the server at `ws_addr`.
+    pub ws_apis: Vec<String>,
+    /// Origins whose pages a browser lets read answers over HTTP (CORS).
+    pub cors_origins: Vec<String>,
+    /// Origins whose pages may open a WebSocket. Clients other than browsers name no origin and
+    /// are let in.
+    pub ws_origins: Vec<String>,
+    /// Names by which HTTP requests may address us (`Host` header). Addresses in numbers always
+    /// pass: what is kept out are pages that point a name of theirs at us.
+    pub vhosts: Vec<String>,
+    /// The same for the authenticated server.
+    pub auth_vhosts: Vec<String>,
+    /// Unix socket of the IPC server, which serves every public namespace.
+    pub ipc_path: Option<PathBuf>,
+}
+
+impl Default for RpcAccess {
+    fn default() -> Self {
+        let all: Vec<String> = NAMESPACES.map(str::to_owned).to_vec();
+        let local = vec!["localhost".to_owned()];
+        Self {
+            http: true,
+            ws_addr: None,
+            http_apis: all.clone(),
+            ws_apis: all,
+            cors_origins: Vec::new(),
+            ws_origins: Vec::new(),
+            vhosts: local.clone(),
+            auth_vhosts: local,
+            ipc_path: None,
         }
     }
 }

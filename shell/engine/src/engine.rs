@@ -5,8 +5,12 @@ use crate::{
     config::EngineConfig,
     engine_api::Api,
     l1,
-    pool::Pool,
-    rpc::{self, Eth, Running},
+    pool::{
+        Pool,
+        conditional::CostLimit,
+        journal::{self, Journal},
+    },
+    rpc::{self, Eth, PublicServers, Running},
     store::{
         BlockBody, ChainIdentity, FlushBatch, FlushBlock, HeadsRecord, Layer, Store, StoreError,
     },
@@ -20,7 +24,7 @@ use opal_execution::{GenesisBlock, genesis};
 use opal_rpc::{EngineApi, EthClient};
 use std::sync::Arc;
 use tokio::sync::watch;
-use tracing::info;
+use tracing::{info, warn};
 
 /// Where the chain stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,6 +52,14 @@ pub enum StartError {
     Listen {
         /// Where it should have listened.
         addr: std::net::SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The IPC server cannot listen.
+    #[error("cannot listen on {path}: {source}")]
+    Ipc {
+        /// Where it should have listened.
+        path: std::path::PathBuf,
         /// What the system said.
         source: std::io::Error,
     },
@@ -127,7 +139,7 @@ pub enum SetHeadsError {
 pub struct Engine {
     eth: Eth,
     genesis_hash: B256,
-    public: Running,
+    public: PublicServers,
     auth: Option<Running>,
 }
 
@@ -147,21 +159,35 @@ impl Engine {
         let (api, genesis_hash) = tokio::task::spawn_blocking(move || open(opening))
             .await
             .map_err(|e| StartError::Internal(e.to_string()))??;
+        if let Some(path) = config.pool_journal {
+            let api = api.clone();
+            let restored = tokio::task::spawn_blocking(move || restore_pool(&api, path)).await;
+            restored.map_err(|e| StartError::Internal(e.to_string()))?;
+        }
         let eth = Eth {
             api,
             limits: config.rpc,
             sequencer,
+            pool_admission: config.sequencer_pool_admission,
+            conditional: config
+                .conditional_cost_per_second
+                .map(|most| Arc::new(CostLimit::new(most))),
             filters: Arc::default(),
+            tip: Arc::default(),
+            history_blocks: config.history_blocks,
         };
-        let public = rpc::start_public(eth.clone(), config.rpc_addr).await?;
+        let access = &config.rpc_access;
+        let public = rpc::start_public(eth.clone(), config.rpc_addr, access).await?;
         let auth = match (config.auth_addr, config.jwt) {
-            (Some(addr), Some(secret)) => Some(rpc::start_auth(eth.clone(), addr, secret).await?),
+            (Some(addr), Some(secret)) => {
+                Some(rpc::start_auth(eth.clone(), addr, secret, access).await?)
+            }
             _ => None,
         };
         let head = eth.api.tree.view().head;
         info!(
             chain = config.chain.chain_id, head = head.number, hash = %head.hash,
-            rpc = %public.addr, "engine is running"
+            rpc = ?public.http.as_ref().map(|s| s.addr), "engine is running"
         );
         Ok(Self {
             eth,
@@ -171,14 +197,16 @@ impl Engine {
         })
     }
 
-    /// URL of the public JSON-RPC server.
+    /// URL of the public JSON-RPC server; empty if there is none.
     pub fn rpc_url(&self) -> String {
-        format!("http://{}", self.public.addr)
+        let server = self.public.http.as_ref();
+        server.map_or_else(String::new, |server| format!("http://{}", server.addr))
     }
 
-    /// URL of the public server's WebSocket.
+    /// URL of the public WebSocket; empty if there is none.
     pub fn ws_url(&self) -> String {
-        format!("ws://{}", self.public.addr)
+        let server = self.public.ws.as_ref().or(self.public.http.as_ref());
+        server.map_or_else(String::new, |server| format!("ws://{}", server.addr))
     }
 
     /// URL of the authenticated server, if there is one.
@@ -256,8 +284,31 @@ impl Engine {
             auth.stop().await;
         }
         self.public.stop().await;
+        let pool = self.eth.api.pool.clone();
+        let _ = tokio::task::spawn_blocking(move || pool.close_journal()).await;
         // An error means that it is gone already.
         let _ = self.eth.api.tree.ask(Command::Shutdown).await;
+    }
+}
+
+/// Adds what the pool's journal holds, and keeps it from now on.
+fn restore_pool(api: &Api, path: std::path::PathBuf) {
+    let records = journal::load(&path);
+    let view = api.tree.view();
+    let taken: usize = records
+        .iter()
+        .map(|record| usize::from(api.pool.add(record, &view).is_ok()))
+        .sum();
+    if !records.is_empty() {
+        info!(
+            taken,
+            of = records.len(),
+            "transactions of the journal are in the pool again"
+        );
+    }
+    match Journal::start(path, Arc::downgrade(&api.pool)) {
+        Ok(journal) => api.pool.keep_journal(journal),
+        Err(error) => warn!(%error, "no thread for the pool's journal; goes on without it"),
     }
 }
 
@@ -292,6 +343,7 @@ pub(crate) fn open(config: EngineConfig) -> Result<(Api, B256), StartError> {
             pool,
             jobs,
             limits,
+            syncing: Arc::new(watch::Sender::new(None)),
         },
         genesis_hash,
     ))

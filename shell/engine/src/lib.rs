@@ -24,7 +24,7 @@ mod testing;
 mod tree;
 mod view;
 
-pub use config::{EngineConfig, PoolLimits, RpcLimits};
+pub use config::{EngineConfig, NAMESPACES, PoolLimits, RpcAccess, RpcLimits};
 pub use engine::{
     BuildError, BuiltL1Block, Engine, HeadInfo, L1BlockAttributes, SetHeadsError, StartError,
 };

@@ -21,7 +21,7 @@ use std::{
 /// States of flushed blocks kept ready per view.
 const ANCHORS_MAX: usize = 16;
 /// Blocks below the flushed one that a reader may go back to in one step.
-const REWIND_BLOCKS_MAX: u64 = 10_000;
+pub(crate) const REWIND_BLOCKS_MAX: u64 = 10_000;
 
 /// Why there is no state after a block.
 #[derive(Debug, thiserror::Error)]

@@ -10,7 +10,7 @@ pub(crate) use jobs::PayloadJobs;
 use crate::{
     block::ExecutedBlock,
     exec::{ExecError, seal},
-    pool::Pool,
+    pool::{Pool, conditional},
     view::StateView,
 };
 use alloy_consensus::{BlockHeader, Header};
@@ -95,7 +95,15 @@ pub(crate) fn build(
         None => U256::ZERO,
         Some(source) => {
             let parent = (parent, *parent_hash);
-            fill(chain, parent, timestamp, &mut builder, limits, source)?
+            fill(
+                chain,
+                parent,
+                state,
+                timestamp,
+                &mut builder,
+                limits,
+                source,
+            )?
         }
     };
     let block = seal(chain, state, parent, timestamp, builder)?;
@@ -105,6 +113,7 @@ pub(crate) fn build(
 fn fill(
     chain: &ChainConfig,
     (parent, parent_hash): (&Header, B256),
+    state: &StateView,
     timestamp: u64,
     builder: &mut BlockBuilder<&StateView>,
     limits: &PushLimits,
@@ -113,9 +122,18 @@ fn fill(
     let blob_fee = blob_fee_after(chain, parent, timestamp);
     let mut best = source.pool.best(builder.base_fee(), blob_fee);
     let mut fees = U256::ZERO;
+    let number = parent.number.saturating_add(1);
     while let Some(tx) = best.next() {
         if (source.stop)() || builder.gas_left() < GAS_MIN {
             break;
+        }
+        if let Some(conditional) = &tx.conditional
+            && let Err(reason) = conditional::check(conditional, state, number, timestamp)
+        {
+            debug!(hash = %tx.hash, %reason, "conditions do not hold");
+            best.skip_sender(tx.sender());
+            source.pool.remove_invalid(&tx.hash, parent_hash);
+            continue;
         }
         match builder.try_push(&tx.tx, limits) {
             Ok(pushed) => {

@@ -18,6 +18,7 @@ use crate::{
     build::{BuildLimits, BuildRequest, PayloadJobs, build},
     exec::{ExecError, PendingBlock},
     pool::Pool,
+    rpc::node::Syncing,
     tree::{Command, ForkchoiceOutcome, ForkchoiceRefused, InsertOutcome, TreeHandle},
 };
 use alloy_primitives::{B256, U256};
@@ -28,6 +29,7 @@ use op_alloy_rpc_types_engine::OpPayloadAttributes;
 use opal_execution::{BlockAttributes, ChainConfig};
 use opal_rpc::EngineError;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 pub(crate) const UNKNOWN_PAYLOAD: i32 = -38001;
 pub(crate) const INVALID_FORKCHOICE: i32 = -38002;
@@ -70,6 +72,8 @@ pub(crate) struct Api {
     pub(crate) pool: Arc<Pool>,
     pub(crate) jobs: Arc<PayloadJobs>,
     pub(crate) limits: Arc<BuildLimits>,
+    /// Set while we were told of blocks that we cannot reach.
+    pub(crate) syncing: Arc<watch::Sender<Option<Syncing>>>,
 }
 
 impl Api {
@@ -95,9 +99,13 @@ impl Api {
             .await;
         let status = match outcome.map_err(|e| refuse(INTERNAL, e.to_string()))? {
             Ok(ForkchoiceOutcome::Done) => {
+                self.note_head();
                 PayloadStatus::new(PayloadStatusEnum::Valid, Some(state.head_block_hash))
             }
-            Ok(ForkchoiceOutcome::Syncing) => PayloadStatus::new(PayloadStatusEnum::Syncing, None),
+            Ok(ForkchoiceOutcome::Syncing) => {
+                self.note_missing(0);
+                PayloadStatus::new(PayloadStatusEnum::Syncing, None)
+            }
             Ok(ForkchoiceOutcome::Invalid {
                 latest_valid,
                 reason,
@@ -228,6 +236,7 @@ impl Api {
         if known.is_some() {
             return Ok(PayloadStatus::new(PayloadStatusEnum::Valid, Some(hash)));
         }
+        let number = decoded.header.number;
         let this = self.clone();
         let recover = move || this.recover(hash, decoded);
         let recovered = tokio::task::spawn_blocking(recover)
@@ -248,10 +257,29 @@ impl Api {
                 reason,
             } => Ok(invalid(latest_valid, reason)),
             InsertOutcome::ParentUnknown => {
+                self.note_missing(number);
                 Ok(PayloadStatus::new(PayloadStatusEnum::Syncing, None))
             }
             InsertOutcome::Failed(e) => Err(refuse(INTERNAL, e)),
         }
+    }
+
+    /// Notes a block of height `number`, or of unknown height, that we cannot reach yet.
+    fn note_missing(&self, number: u64) {
+        let head = self.tree.view().head.number;
+        self.syncing.send_modify(|syncing| {
+            let known = syncing.get_or_insert(Syncing {
+                starting: head,
+                highest: head,
+            });
+            known.highest = known.highest.max(number);
+        });
+    }
+
+    /// Notes that the head is where we were told: nothing is missing.
+    fn note_head(&self) {
+        self.syncing
+            .send_if_modified(|syncing| syncing.take().is_some());
     }
 
     /// Decodes the transactions; answers with the parent's hash if one is none.

@@ -7,8 +7,12 @@
 
 mod best;
 mod blobs;
+pub(crate) mod conditional;
 mod head;
+pub(crate) mod journal;
 mod queue;
+#[cfg(test)]
+mod random;
 #[cfg(test)]
 mod tests;
 mod validate;
@@ -16,19 +20,22 @@ mod validate;
 pub(crate) use best::BestTransactions;
 pub(crate) use queue::PoolContent;
 
-use crate::{
-    config::PoolLimits,
-    view::{ChainView, StateView},
-};
+use crate::{config::PoolLimits, view::ChainView};
 use alloy_consensus::Transaction as _;
 use alloy_eips::eip7594::BlobTransactionSidecarVariant;
-use alloy_primitives::{Address, B256, U256};
+use alloy_primitives::{Address, B256, Bytes, U256};
+use alloy_rpc_types_eth::erc4337::TransactionConditional;
+use journal::Journal;
 use opal_execution::{ChainConfig, EthFork, VerifiedTx, fees::L1Costs};
 use parking_lot::Mutex;
-use queue::Queues;
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use queue::{Admission, Queues};
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
 };
 use tokio::sync::broadcast;
 
@@ -42,6 +49,10 @@ pub(crate) struct PoolTx {
     pub(crate) hash: B256,
     /// Blobs of a type-3 transaction.
     pub(crate) sidecar: Option<Arc<BlobTransactionSidecarVariant>>,
+    /// What must hold for a block to include it.
+    pub(crate) conditional: Option<Arc<TransactionConditional>>,
+    /// Accounts whose code it sets (EIP-7702).
+    authorities: Vec<Address>,
     /// Value and most it can pay for gas and blobs, wei.
     cost: U256,
     /// Order of arrival.
@@ -52,19 +63,27 @@ impl PoolTx {
     fn new(
         tx: VerifiedTx,
         sidecar: Option<Arc<BlobTransactionSidecarVariant>>,
-        sequence: u64,
+        conditional: Option<Arc<TransactionConditional>>,
     ) -> Self {
         let t = &tx.tx;
         let gas = U256::from(t.gas_limit()).saturating_mul(U256::from(t.max_fee_per_gas()));
         let blobs = U256::from(t.blob_gas_used().unwrap_or_default())
             .saturating_mul(U256::from(t.max_fee_per_blob_gas().unwrap_or_default()));
         let cost = t.value().saturating_add(gas).saturating_add(blobs);
+        // One that nobody signed sets nobody's code.
+        let authorities = t.authorization_list().unwrap_or_default();
+        let authorities: BTreeSet<Address> = authorities
+            .iter()
+            .filter_map(|a| a.recover_authority().ok())
+            .collect();
         Self {
             hash: tx.hash(),
             tx,
             sidecar,
+            conditional,
+            authorities: authorities.into_iter().collect(),
             cost,
-            sequence,
+            sequence: 0,
         }
     }
 
@@ -82,6 +101,11 @@ impl PoolTx {
 
     fn size(&self) -> usize {
         self.tx.encoded.len()
+    }
+
+    /// Most priority fee per gas it pays, wei.
+    fn tip(&self) -> u128 {
+        self.tx.tx.priority_fee_or_price()
     }
 
     /// Priority fee per gas that a block with this base fee earns; `None` if it cannot hold it.
@@ -137,6 +161,20 @@ pub(crate) enum PoolError {
     SenderFull(usize),
     #[error("insufficient funds for gas * price + value: balance {have}, tx cost {want}")]
     InsufficientFunds { have: U256, want: U256 },
+    #[error(
+        "insufficient funds for gas * price + value: balance {have}, queued cost {queued}, tx cost {want}"
+    )]
+    Overdraft {
+        have: U256,
+        queued: U256,
+        want: U256,
+    },
+    #[error("in-flight transaction limit reached for delegated accounts")]
+    InFlightLimit,
+    #[error("gapped-nonce tx from delegated accounts")]
+    GappedDelegated,
+    #[error("authority already reserved")]
+    AuthorityReserved,
     #[error("sender not an eoa")]
     SenderIsContract,
     #[error("invalid blobs: {0}")]
@@ -167,14 +205,18 @@ pub(crate) struct Pool {
     inner: Mutex<Inner>,
     version: AtomicU64,
     events: broadcast::Sender<B256>,
+    journal: OnceLock<Journal>,
 }
 
 #[derive(Debug, Default)]
 struct Inner {
     queues: Queues,
-    rules: Option<HeadRules>,
+    rules: Option<Arc<HeadRules>>,
     sequence: u64,
-    included_blobs: head::IncludedBlobs,
+    included: head::Included,
+    /// Senders whose account was read at another head than the pool's: read again at the next.
+    stale: BTreeSet<Address>,
+    expired_at: Option<Instant>,
 }
 
 impl Pool {
@@ -186,45 +228,99 @@ impl Pool {
             inner: Mutex::default(),
             version: AtomicU64::new(0),
             events,
+            journal: OnceLock::new(),
         }
     }
 
     /// Checks a transaction against the head's state and takes it in.
     pub(crate) fn add(&self, bytes: &[u8], view: &Arc<ChainView>) -> Result<B256, PoolError> {
+        self.add_conditional(bytes, None, view)
+    }
+
+    /// The same with what must hold for a block to include it, which the caller has checked.
+    pub(crate) fn add_conditional(
+        &self,
+        bytes: &[u8],
+        conditional: Option<Arc<TransactionConditional>>,
+        view: &Arc<ChainView>,
+    ) -> Result<B256, PoolError> {
+        let tx = self.admit(bytes, conditional, view)?;
+        if let Some(journal) = self.journal.get()
+            && let Some(record) = journal::record(&tx)
+        {
+            journal.append(record);
+        }
+        self.version.fetch_add(1, Ordering::Relaxed);
+        drop(self.events.send(tx.hash));
+        Ok(tx.hash)
+    }
+
+    /// All costly checks happen before the lock is taken, so that senders are recovered on all
+    /// cores.
+    fn admit(
+        &self,
+        bytes: &[u8],
+        conditional: Option<Arc<TransactionConditional>>,
+        view: &Arc<ChainView>,
+    ) -> Result<Arc<PoolTx>, PoolError> {
+        let unready = || PoolError::State("no head yet".into());
+        let rules = self.inner.lock().rules.clone().ok_or_else(unready)?;
         let decoded = validate::decode(&self.chain, &self.limits, bytes)?;
-        let hash = decoded.tx.hash();
-        if self.inner.lock().queues.get(&hash).is_some() {
+        if self.get(&decoded.tx.hash()).is_some() {
             return Err(PoolError::AlreadyKnown);
         }
+        validate::check_rules(&self.chain, &rules, &self.limits, &decoded.tx.tx)?;
+        let mut tx = PoolTx::new(decoded.tx, decoded.sidecar, conditional);
         let state = view
             .head_state()
             .map_err(|e| PoolError::State(e.to_string()))?;
-        self.add_checked(decoded, &state)?;
-        self.version.fetch_add(1, Ordering::Relaxed);
-        drop(self.events.send(hash));
-        Ok(hash)
+        let state = validate::check_state(&state, rules.costs.as_ref(), &tx)?;
+        let mut inner = self.inner.lock();
+        let rules = inner.rules.clone().ok_or_else(unready)?;
+        if rules.head != view.head.hash {
+            inner.stale.insert(tx.sender());
+        }
+        tx.sequence = inner.sequence;
+        inner.sequence = inner.sequence.saturating_add(1);
+        let tx = Arc::new(tx);
+        let admission = Admission {
+            limits: &self.limits,
+            costs: rules.costs.as_ref(),
+            now: Instant::now(),
+        };
+        inner.queues.insert(tx.clone(), state, admission)?;
+        Ok(tx)
     }
 
-    fn add_checked(&self, decoded: validate::Decoded, state: &StateView) -> Result<(), PoolError> {
-        let mut inner = self.inner.lock();
-        let sequence = inner.sequence;
-        let tx = Arc::new(PoolTx::new(decoded.tx, decoded.sidecar, sequence));
-        let rules = inner
-            .rules
-            .as_ref()
-            .ok_or_else(|| PoolError::State("no head yet".into()))?;
-        validate::check_rules(&self.chain, rules, &self.limits, &tx.tx.tx)?;
-        let (nonce, balance) = validate::check_state(state, rules.costs.as_ref(), &tx)?;
-        inner.sequence = sequence.saturating_add(1);
-        let costs = inner.rules.as_ref().and_then(|r| r.costs.clone());
-        inner
-            .queues
-            .insert(tx, nonce, balance, &self.limits, costs.as_ref())
+    /// Writes down from now on what the pool holds.
+    pub(crate) fn keep_journal(&self, journal: Journal) {
+        drop(self.journal.set(journal));
+    }
+
+    /// Writes the journal a last time.
+    pub(crate) fn close_journal(&self) {
+        if let Some(journal) = self.journal.get() {
+            journal.close();
+        }
+    }
+
+    /// What the journal holds when it is written anew.
+    fn journal_records(&self) -> Vec<Bytes> {
+        let transactions = self.inner.lock().queues.in_order();
+        transactions
+            .iter()
+            .filter_map(|tx| journal::record(tx))
+            .collect()
     }
 
     /// A transaction by hash.
     pub(crate) fn get(&self, hash: &B256) -> Option<Arc<PoolTx>> {
         self.inner.lock().queues.get(hash)
+    }
+
+    /// A sender's transaction with a nonce.
+    pub(crate) fn by_nonce(&self, sender: Address, nonce: u64) -> Option<Arc<PoolTx>> {
+        self.inner.lock().queues.by_nonce(sender, nonce)
     }
 
     /// A transaction whose sender is known already, so that nobody recovers it twice.
@@ -237,22 +333,19 @@ impl Pool {
         let inner = self.inner.lock();
         match inner.queues.get(hash) {
             Some(tx) => tx.sidecar.clone(),
-            None => inner.included_blobs.get(hash),
+            None => inner.included.sidecar(hash),
         }
     }
 
     /// Executable transactions for a block with these fees, best first.
     pub(crate) fn best(&self, base_fee: u64, blob_fee: Option<u128>) -> BestTransactions {
-        let inner = self.inner.lock();
-        let costs = inner.rules.as_ref().and_then(|r| r.costs.as_ref());
-        BestTransactions::new(inner.queues.executable(costs), base_fee, blob_fee)
+        let executable = self.inner.lock().queues.executable();
+        BestTransactions::new(executable, base_fee, blob_fee)
     }
 
     /// Next nonce of an account if all its executable transactions are counted as done.
     pub(crate) fn next_nonce(&self, sender: Address) -> Option<u64> {
-        let inner = self.inner.lock();
-        let costs = inner.rules.as_ref().and_then(|r| r.costs.as_ref());
-        inner.queues.next_nonce(sender, costs)
+        self.inner.lock().queues.next_nonce(sender)
     }
 
     /// Removes a transaction that can never be included on the state after `block`, if that still
@@ -264,7 +357,9 @@ impl Pool {
             .as_ref()
             .is_some_and(|rules| rules.head == block)
         {
-            inner.queues.remove(hash);
+            let now = Instant::now();
+            inner.queues.remove(hash, now);
+            inner.queues.enforce(&self.limits, now);
         }
     }
 
@@ -276,9 +371,12 @@ impl Pool {
 
     /// All transactions by sender, executable ones apart.
     pub(crate) fn content(&self) -> PoolContent {
-        let inner = self.inner.lock();
-        let costs = inner.rules.as_ref().and_then(|r| r.costs.as_ref());
-        inner.queues.content(costs)
+        self.inner.lock().queues.content()
+    }
+
+    /// How many transactions are executable, and how many wait.
+    pub(crate) fn counts(&self) -> (usize, usize) {
+        self.inner.lock().queues.counts()
     }
 
     /// Grows with every change that a builder may profit from.

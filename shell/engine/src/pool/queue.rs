@@ -1,4 +1,9 @@
 //! Queues per sender, and what is given up when they are full.
+//!
+//! Inputs: checked transactions, and what the head says of their senders. Outputs: executable
+//! transactions in order. Invariants: the counts and the ranking agree with the queues after every
+//! call; the limits hold; what a sender's transactions cost together was covered when the last of
+//! them came.
 
 use super::{PoolError, PoolTx};
 use crate::config::PoolLimits;
@@ -6,14 +11,11 @@ use alloy_consensus::Transaction as _;
 use alloy_primitives::{Address, B256, U256};
 use opal_execution::fees::L1Costs;
 use std::{
-    collections::{BTreeMap, HashMap},
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
+    time::{Duration, Instant},
 };
-
-/// Percent by which each fee must rise to replace a transaction of the same nonce.
-const PRICE_BUMP_PERCENT: u128 = 10;
-/// The same for blob transactions.
-const BLOB_PRICE_BUMP_PERCENT: u128 = 100;
 
 /// Transactions by sender: those that could be in the next block, and those that must wait.
 #[derive(Debug, Default)]
@@ -24,22 +26,66 @@ pub(crate) struct PoolContent {
     pub(crate) queued: BTreeMap<Address, Vec<Arc<PoolTx>>>,
 }
 
-#[derive(Debug, Default)]
+/// What the head says of an account.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct SenderState {
+    pub(super) nonce: u64,
+    pub(super) balance: U256,
+    /// Whether the account has code, which can only be a delegation.
+    pub(super) delegated: bool,
+}
+
+/// How much a sender's last transaction is worth keeping, least first: waiting ones before
+/// executable ones, then by the least tip among the transactions it stands on, then newest first.
+type Rank = (bool, u128, Reverse<u64>, Address);
+
+#[derive(Debug)]
+struct Entry {
+    tx: Arc<PoolTx>,
+    /// Most wei the sender may lose by it, with the fees in force.
+    cost: U256,
+}
+
+#[derive(Debug)]
 struct Sender {
-    /// Nonce and balance in the head's state.
-    nonce: u64,
-    balance: U256,
-    transactions: BTreeMap<u64, Arc<PoolTx>>,
+    state: SenderState,
+    entries: BTreeMap<u64, Entry>,
+    /// How many from the first on are executable one after the other.
+    executable: usize,
+    rank: Option<Rank>,
+    /// When a transaction last came or became executable.
+    progress: Instant,
 }
 
 impl Sender {
-    /// How many transactions from the first on are executable one after the other.
-    fn executable_count(&self, costs: Option<&L1Costs>) -> usize {
-        let mut next = self.nonce;
-        let mut left = self.balance;
+    fn new(state: SenderState, now: Instant) -> Self {
+        Self {
+            state,
+            entries: BTreeMap::new(),
+            executable: 0,
+            rank: None,
+            progress: now,
+        }
+    }
+
+    fn queued(&self) -> usize {
+        self.entries.len().saturating_sub(self.executable)
+    }
+
+    /// What all transactions cost but the one with this nonce.
+    fn cost_without(&self, nonce: u64) -> U256 {
+        self.entries
+            .iter()
+            .filter(|(n, _)| **n != nonce)
+            .fold(U256::ZERO, |sum, (_, e)| sum.saturating_add(e.cost))
+    }
+
+    fn count_executable(&self) -> usize {
+        let mut next = self.state.nonce;
+        let mut left = self.state.balance;
         let mut count: usize = 0;
-        for (nonce, tx) in &self.transactions {
-            let Some(rest) = left.checked_sub(tx.total_cost(costs)) else {
+        for (nonce, entry) in &self.entries {
+            let Some(rest) = left.checked_sub(entry.cost) else {
                 break;
             };
             if *nonce != next {
@@ -51,14 +97,40 @@ impl Sender {
         }
         count
     }
+
+    fn rank_of(&self, address: Address) -> Option<Rank> {
+        let (_, last) = self.entries.last_key_value()?;
+        let executable = self.queued() == 0;
+        let skip = if executable { 0 } else { self.executable };
+        let tip = self.entries.values().skip(skip).map(|e| e.tx.tip()).min();
+        Some((
+            executable,
+            tip.unwrap_or_default(),
+            Reverse(last.tx.sequence),
+            address,
+        ))
+    }
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Queues {
     by_hash: HashMap<B256, Arc<PoolTx>>,
     senders: BTreeMap<Address, Sender>,
+    ranking: BTreeSet<Rank>,
+    /// How many transactions name an account as an authority (EIP-7702).
+    authorities: BTreeMap<Address, usize>,
     bytes: usize,
     blob_transactions: usize,
+    /// Transactions that are not executable.
+    queued: usize,
+}
+
+/// What an insertion is judged by.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Admission<'a> {
+    pub(super) limits: &'a PoolLimits,
+    pub(super) costs: Option<&'a L1Costs>,
+    pub(super) now: Instant,
 }
 
 impl Queues {
@@ -66,186 +138,443 @@ impl Queues {
         self.by_hash.get(hash).cloned()
     }
 
+    pub(super) fn by_nonce(&self, sender: Address, nonce: u64) -> Option<Arc<PoolTx>> {
+        let entry = self.senders.get(&sender)?.entries.get(&nonce)?;
+        Some(entry.tx.clone())
+    }
+
     pub(super) fn senders(&self) -> Vec<Address> {
         self.senders.keys().copied().collect()
     }
 
+    /// Executable and waiting transactions.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        (self.by_hash.len().saturating_sub(self.queued), self.queued)
+    }
+
+    /// Takes in a transaction that is valid on its own.
     pub(super) fn insert(
         &mut self,
         tx: Arc<PoolTx>,
-        nonce: u64,
-        balance: U256,
-        limits: &PoolLimits,
-        costs: Option<&L1Costs>,
+        state: SenderState,
+        admission: Admission<'_>,
     ) -> Result<(), PoolError> {
         if self.by_hash.contains_key(&tx.hash) {
             return Err(PoolError::AlreadyKnown);
         }
+        let cost = tx.total_cost(admission.costs);
+        let (address, limits) = (tx.sender(), admission.limits);
+        let old = self.by_nonce(address, tx.nonce());
+        self.check_sender(&tx, &state, cost, old.as_deref(), limits)?;
+        self.check_delegation(&tx, &state, old.is_some())?;
+        let executable = tx.nonce() <= self.next_nonce_with(address, &state);
+        if let Some(old) = &old {
+            check_replacement(old, &tx, limits)?;
+        } else if tx.is_blob() && self.blob_transactions >= limits.blob_transactions_max {
+            return Err(PoolError::Full);
+        }
+        let victims = self.victims(&tx, executable, old.as_deref(), limits)?;
+        if let Some(old) = old {
+            self.take(&old.hash);
+        }
+        for victim in victims {
+            self.remove(&victim, admission.now);
+        }
+        self.put(tx, cost, state, admission.now);
+        self.settle(address, admission.now);
+        Ok(())
+    }
+
+    /// What one sender may have.
+    fn check_sender(
+        &self,
+        tx: &PoolTx,
+        state: &SenderState,
+        cost: U256,
+        old: Option<&PoolTx>,
+        limits: &PoolLimits,
+    ) -> Result<(), PoolError> {
         let sender = self.senders.get(&tx.sender());
-        let old = sender
-            .and_then(|s| s.transactions.get(&tx.nonce()))
-            .cloned();
-        match &old {
-            Some(old) => check_replacement(old, &tx)?,
-            None => {
-                let held = sender.map_or(0, |s| s.transactions.len());
-                let reach = nonce.saturating_add(limits.per_sender_max as u64);
-                if held >= limits.per_sender_max || tx.nonce() >= reach {
-                    return Err(PoolError::SenderFull(limits.per_sender_max));
-                }
-                if tx.is_blob() && self.blob_transactions >= limits.blob_transactions_max {
-                    return Err(PoolError::Full);
+        let held = sender.map_or(0, |s| s.entries.len());
+        let reach = state.nonce.saturating_add(limits.per_sender_max as u64);
+        if old.is_none() && (held >= limits.per_sender_max || tx.nonce() >= reach) {
+            return Err(PoolError::SenderFull(limits.per_sender_max));
+        }
+        let waits = tx.nonce() > self.next_nonce_with(tx.sender(), state);
+        if waits
+            && old.is_none()
+            && sender.map_or(0, Sender::queued) >= limits.queued_per_sender_max
+        {
+            return Err(PoolError::SenderFull(limits.queued_per_sender_max));
+        }
+        if cost > state.balance {
+            return Err(PoolError::InsufficientFunds {
+                have: state.balance,
+                want: cost,
+            });
+        }
+        let queued = sender.map_or(U256::ZERO, |s| s.cost_without(tx.nonce()));
+        if queued.saturating_add(cost) > state.balance {
+            return Err(PoolError::Overdraft {
+                have: state.balance,
+                queued,
+                want: cost,
+            });
+        }
+        Ok(())
+    }
+
+    /// An account whose balance others can spend has at most one transaction here, and an account
+    /// with several cannot become one (EIP-7702): else one block could invalidate many
+    /// transactions that cost nothing.
+    fn check_delegation(
+        &self,
+        tx: &PoolTx,
+        state: &SenderState,
+        replaces: bool,
+    ) -> Result<(), PoolError> {
+        let address = tx.sender();
+        if (state.delegated || self.authorities.contains_key(&address)) && !replaces {
+            if self.senders.get(&address).is_some_and(|s| s.executable > 0) {
+                return Err(PoolError::InFlightLimit);
+            }
+            if tx.nonce() != state.nonce {
+                return Err(PoolError::GappedDelegated);
+            }
+        }
+        for authority in &tx.authorities {
+            if self.senders.get(authority).map_or(0, |s| s.entries.len()) > 1 {
+                return Err(PoolError::AuthorityReserved);
+            }
+        }
+        Ok(())
+    }
+
+    fn next_nonce_with(&self, address: Address, state: &SenderState) -> u64 {
+        let executable = self.senders.get(&address).map_or(0, |s| s.executable);
+        state.nonce.saturating_add(executable as u64)
+    }
+
+    /// What has to leave for `tx` to fit. Waiting transactions go first; what is executable never
+    /// goes for one that is not, and only for a better tip.
+    fn victims(
+        &self,
+        tx: &PoolTx,
+        executable: bool,
+        old: Option<&PoolTx>,
+        limits: &PoolLimits,
+    ) -> Result<Vec<B256>, PoolError> {
+        let freed = usize::from(old.is_some());
+        let mut count = self.by_hash.len().saturating_sub(freed);
+        let mut bytes = self.bytes.saturating_sub(old.map_or(0, PoolTx::size));
+        let mut queued = self.queued;
+        let mut victims = Vec::new();
+        let too_many = |count: usize, bytes: usize, queued: usize| {
+            count >= limits.transactions_max
+                || bytes.saturating_add(tx.size()) > limits.bytes_max
+                || (!executable && old.is_none() && queued >= limits.queued_max)
+        };
+        if !too_many(count, bytes, queued) {
+            return Ok(victims);
+        }
+        // A transaction is worth no more than the worst it stands on.
+        let tip = self.senders.get(&tx.sender()).map_or(tx.tip(), |s| {
+            let before = s.entries.range(..tx.nonce()).map(|(_, e)| e.tx.tip());
+            before.min().map_or(tx.tip(), |worst| worst.min(tx.tip()))
+        });
+        for (rank_executable, rank_tip, _, address) in &self.ranking {
+            if (*rank_executable && !executable)
+                || (*rank_executable == executable && *rank_tip >= tip)
+            {
+                return Err(PoolError::Full);
+            }
+            if *address == tx.sender() {
+                continue;
+            }
+            let Some(sender) = self.senders.get(address) else {
+                continue;
+            };
+            // From each sender as much of the tail as ranks like the last one, while needed.
+            let keep = if *rank_executable {
+                0
+            } else {
+                sender.executable
+            };
+            for entry in sender.entries.values().skip(keep).rev() {
+                count = count.saturating_sub(1);
+                bytes = bytes.saturating_sub(entry.tx.size());
+                queued = queued.saturating_sub(usize::from(!*rank_executable));
+                victims.push(entry.tx.hash);
+                if !too_many(count, bytes, queued) {
+                    return Ok(victims);
                 }
             }
         }
-        if let Some(old) = old {
-            self.remove(&old.hash);
+        Err(PoolError::Full)
+    }
+
+    fn put(&mut self, tx: Arc<PoolTx>, cost: U256, state: SenderState, now: Instant) {
+        let address = tx.sender();
+        let sender = self
+            .senders
+            .entry(address)
+            .or_insert_with(|| Sender::new(state, now));
+        sender.state = state;
+        sender.progress = now;
+        for authority in &tx.authorities {
+            let count = self.authorities.entry(*authority).or_default();
+            *count = count.saturating_add(1);
         }
-        self.make_room(&tx, limits, costs)?;
-        let sender = self.senders.entry(tx.sender()).or_default();
-        (sender.nonce, sender.balance) = (nonce, balance);
-        sender.transactions.insert(tx.nonce(), tx.clone());
         self.bytes = self.bytes.saturating_add(tx.size());
         self.blob_transactions = self
             .blob_transactions
             .saturating_add(usize::from(tx.is_blob()));
+        self.queued = self.queued.saturating_add(1);
+        let entry = Entry {
+            tx: tx.clone(),
+            cost,
+        };
+        sender.entries.insert(tx.nonce(), entry);
         self.by_hash.insert(tx.hash, tx);
-        Ok(())
     }
 
-    pub(super) fn remove(&mut self, hash: &B256) -> Option<Arc<PoolTx>> {
+    /// Takes a transaction out and leaves its sender to be settled.
+    fn take(&mut self, hash: &B256) -> Option<Arc<PoolTx>> {
         let tx = self.by_hash.remove(hash)?;
         self.bytes = self.bytes.saturating_sub(tx.size());
         self.blob_transactions = self
             .blob_transactions
             .saturating_sub(usize::from(tx.is_blob()));
-        if let Some(sender) = self.senders.get_mut(&tx.sender()) {
-            sender.transactions.remove(&tx.nonce());
-            if sender.transactions.is_empty() {
-                self.senders.remove(&tx.sender());
+        for authority in &tx.authorities {
+            if let Some(count) = self.authorities.get_mut(authority) {
+                *count = count.saturating_sub(1);
+                if *count == 0 {
+                    self.authorities.remove(authority);
+                }
             }
+        }
+        if let Some(sender) = self.senders.get_mut(&tx.sender()) {
+            let was = sender.queued();
+            sender.entries.remove(&tx.nonce());
+            sender.executable = sender.executable.min(sender.entries.len());
+            self.queued = self
+                .queued
+                .saturating_sub(was)
+                .saturating_add(sender.queued());
         }
         Some(tx)
     }
 
-    /// Takes in what the new head says of an account; drops transactions that are done.
-    pub(super) fn update_sender(&mut self, address: Address, nonce: u64, balance: U256) {
+    pub(super) fn remove(&mut self, hash: &B256, now: Instant) -> Option<Arc<PoolTx>> {
+        let tx = self.take(hash)?;
+        self.settle(tx.sender(), now);
+        Some(tx)
+    }
+
+    /// Counts a sender's executable transactions again and ranks it anew.
+    fn settle(&mut self, address: Address, now: Instant) {
         let Some(sender) = self.senders.get_mut(&address) else {
             return;
         };
-        (sender.nonce, sender.balance) = (nonce, balance);
-        let done: Vec<B256> = sender
-            .transactions
-            .range(..nonce)
-            .map(|(_, tx)| tx.hash)
-            .collect();
-        for hash in done {
-            self.remove(&hash);
+        if let Some(rank) = sender.rank.take() {
+            self.ranking.remove(&rank);
+        }
+        let was = sender.queued();
+        let before = sender.executable;
+        sender.executable = sender.count_executable();
+        if sender.executable > before {
+            sender.progress = now;
+        }
+        self.queued = self
+            .queued
+            .saturating_sub(was)
+            .saturating_add(sender.queued());
+        sender.rank = sender.rank_of(address);
+        match sender.rank {
+            Some(rank) => {
+                self.ranking.insert(rank);
+            }
+            None => {
+                self.senders.remove(&address);
+            }
         }
     }
 
-    pub(super) fn next_nonce(&self, address: Address, costs: Option<&L1Costs>) -> Option<u64> {
+    /// Takes in what the new head says of an account; drops transactions that are done.
+    pub(super) fn update_sender(&mut self, address: Address, state: SenderState, now: Instant) {
+        let Some(sender) = self.senders.get_mut(&address) else {
+            return;
+        };
+        sender.state = state;
+        let done: Vec<B256> = sender
+            .entries
+            .range(..state.nonce)
+            .map(|(_, e)| e.tx.hash)
+            .collect();
+        for hash in done {
+            self.take(&hash);
+        }
+        self.settle(address, now);
+    }
+
+    /// Prices everything anew after the fees of the chain changed.
+    pub(super) fn reprice(&mut self, costs: Option<&L1Costs>, now: Instant) {
+        for sender in self.senders.values_mut() {
+            for entry in sender.entries.values_mut() {
+                entry.cost = entry.tx.total_cost(costs);
+            }
+        }
+        for address in self.senders() {
+            self.settle(address, now);
+        }
+    }
+
+    /// Gives up waiting transactions beyond the limits, which a new head may have made of
+    /// executable ones.
+    pub(super) fn enforce(&mut self, limits: &PoolLimits, now: Instant) {
+        let most = limits.queued_per_sender_max;
+        let mut excess: Vec<B256> = Vec::new();
+        for sender in self.senders.values() {
+            let count = sender.queued().saturating_sub(most);
+            excess.extend(sender.entries.values().rev().take(count).map(|e| e.tx.hash));
+        }
+        for hash in excess {
+            self.remove(&hash, now);
+        }
+        while self.queued > limits.queued_max {
+            let Some((false, _, _, address)) = self.ranking.first().copied() else {
+                return;
+            };
+            let last = self.senders.get(&address);
+            let last = last.and_then(|s| s.entries.last_key_value());
+            let Some(hash) = last.map(|(_, e)| e.tx.hash) else {
+                return;
+            };
+            self.remove(&hash, now);
+        }
+    }
+
+    /// Drops what has waited too long for a missing transaction.
+    pub(super) fn expire(&mut self, lifetime: Duration, now: Instant) -> usize {
+        let mut old: Vec<B256> = Vec::new();
+        for sender in self.senders.values() {
+            if now.saturating_duration_since(sender.progress) >= lifetime {
+                let waiting = sender.entries.values().skip(sender.executable);
+                old.extend(waiting.map(|e| e.tx.hash));
+            }
+        }
+        for hash in &old {
+            self.remove(hash, now);
+        }
+        old.len()
+    }
+
+    pub(super) fn next_nonce(&self, address: Address) -> Option<u64> {
         let sender = self.senders.get(&address)?;
-        Some(
-            sender
-                .nonce
-                .saturating_add(sender.executable_count(costs) as u64),
-        )
+        Some(self.next_nonce_with(address, &sender.state))
     }
 
     /// Executable transactions of each sender, in order of nonce.
-    pub(super) fn executable(&self, costs: Option<&L1Costs>) -> Vec<Vec<Arc<PoolTx>>> {
+    pub(super) fn executable(&self) -> Vec<Vec<Arc<PoolTx>>> {
         self.senders
             .values()
+            .filter(|s| s.executable > 0)
             .map(|s| {
-                s.transactions
-                    .values()
-                    .take(s.executable_count(costs))
-                    .cloned()
-                    .collect()
+                let entries = s.entries.values().take(s.executable);
+                entries.map(|e| e.tx.clone()).collect()
             })
-            .filter(|txs: &Vec<_>| !txs.is_empty())
             .collect()
     }
 
-    pub(super) fn content(&self, costs: Option<&L1Costs>) -> PoolContent {
+    pub(super) fn content(&self) -> PoolContent {
         let mut content = PoolContent::default();
         for (address, sender) in &self.senders {
-            let count = sender.executable_count(costs);
-            let (pending, queued): (Vec<_>, Vec<_>) = sender
-                .transactions
-                .values()
-                .cloned()
-                .enumerate()
-                .partition(|(i, _)| *i < count);
-            for (part, map) in [
-                (pending, &mut content.pending),
-                (queued, &mut content.queued),
-            ] {
-                if !part.is_empty() {
-                    map.insert(*address, part.into_iter().map(|(_, tx)| tx).collect());
-                }
+            let mut all: Vec<_> = sender.entries.values().map(|e| e.tx.clone()).collect();
+            let queued = all.split_off(sender.executable.min(all.len()));
+            if !all.is_empty() {
+                content.pending.insert(*address, all);
+            }
+            if !queued.is_empty() {
+                content.queued.insert(*address, queued);
             }
         }
         content
     }
 
-    /// Gives up the worst transactions until `tx` fits; refuses `tx` if it is the worst itself.
-    fn make_room(
-        &mut self,
-        tx: &PoolTx,
-        limits: &PoolLimits,
-        costs: Option<&L1Costs>,
-    ) -> Result<(), PoolError> {
-        while self.by_hash.len() >= limits.transactions_max
-            || self.bytes.saturating_add(tx.size()) > limits.bytes_max
-        {
-            let Some((executable, tip, hash)) = self.worst(costs) else {
-                return Err(PoolError::Full);
-            };
-            if executable && tip >= tx.tx.tx.priority_fee_or_price() {
-                return Err(PoolError::Full);
-            }
-            self.remove(&hash);
-        }
-        Ok(())
+    /// All transactions in the order they came.
+    pub(super) fn in_order(&self) -> Vec<Arc<PoolTx>> {
+        let mut all: Vec<_> = self.by_hash.values().cloned().collect();
+        all.sort_unstable_by_key(|tx| tx.sequence);
+        all
     }
 
-    /// The least valuable among the last transactions of each sender: waiting ones first, then by
-    /// priority fee.
-    fn worst(&self, costs: Option<&L1Costs>) -> Option<(bool, u128, B256)> {
-        self.senders
-            .values()
-            .filter_map(|s| {
-                let last = s.transactions.values().next_back()?;
-                let executable = s.executable_count(costs) == s.transactions.len();
-                Some((executable, last.tx.tx.priority_fee_or_price(), last.hash))
-            })
-            .min()
+    /// What is wrong with the counts, for tests.
+    #[cfg(test)]
+    pub(super) fn audit(&self) -> Result<(), String> {
+        let count: usize = self.senders.values().map(|s| s.entries.len()).sum();
+        let queued: usize = self.senders.values().map(Sender::queued).sum();
+        let entries = || self.senders.values().flat_map(|s| s.entries.values());
+        let bytes: usize = entries().map(|e| e.tx.size()).sum();
+        let blobs = entries().filter(|e| e.tx.is_blob()).count();
+        let mut authorities: BTreeMap<Address, usize> = BTreeMap::new();
+        for authority in entries().flat_map(|e| &e.tx.authorities) {
+            *authorities.entry(*authority).or_default() += 1;
+        }
+        let ranks: BTreeSet<Rank> = self.senders.values().filter_map(|s| s.rank).collect();
+        for (what, good) in [
+            ("count", count == self.by_hash.len()),
+            ("queued", queued == self.queued),
+            ("bytes", bytes == self.bytes),
+            ("blobs", blobs == self.blob_transactions),
+            ("authorities", authorities == self.authorities),
+            ("ranking", ranks == self.ranking),
+            (
+                "senders",
+                self.senders.values().all(|s| !s.entries.is_empty()),
+            ),
+            (
+                "executable",
+                self.senders
+                    .values()
+                    .all(|s| s.executable == s.count_executable()),
+            ),
+            (
+                "ranks",
+                self.senders.iter().all(|(a, s)| s.rank == s.rank_of(*a)),
+            ),
+        ] {
+            if !good {
+                return Err(format!("{what} disagree"));
+            }
+        }
+        Ok(())
     }
 }
 
 /// A replacement must raise every fee.
-fn check_replacement(old: &PoolTx, new: &PoolTx) -> Result<(), PoolError> {
+fn check_replacement(old: &PoolTx, new: &PoolTx, limits: &PoolLimits) -> Result<(), PoolError> {
     if old.is_blob() != new.is_blob() {
         return Err(PoolError::ReplacementUnderpriced);
     }
     let percent = if old.is_blob() {
-        BLOB_PRICE_BUMP_PERCENT
+        limits.blob_price_bump_percent
     } else {
-        PRICE_BUMP_PERCENT
+        limits.price_bump_percent
     };
+    let factor = U256::from(u64::from(percent).saturating_add(100));
+    // With no bump at all asked for, the same price is still no reason to replace.
     let enough = |old: u128, new: u128| {
-        let factor = U256::from(percent.saturating_add(100));
-        U256::from(new) * U256::from(100) >= U256::from(old) * factor
+        let (old, new) = (U256::from(old), U256::from(new));
+        new > old && new * U256::from(100) >= old * factor
     };
     let (o, n) = (&old.tx.tx, &new.tx.tx);
+    let blobs = (o.max_fee_per_blob_gas(), n.max_fee_per_blob_gas());
     let raised = enough(o.max_fee_per_gas(), n.max_fee_per_gas())
         && enough(o.priority_fee_or_price(), n.priority_fee_or_price())
-        && enough(
-            o.max_fee_per_blob_gas().unwrap_or_default(),
-            n.max_fee_per_blob_gas().unwrap_or_default(),
-        );
+        && match blobs {
+            (Some(o), Some(n)) => enough(o, n),
+            _ => true,
+        };
     if raised {
         Ok(())
     } else {

@@ -81,22 +81,25 @@ fn nonces_wait_for_the_ones_before_them() {
 }
 
 #[test]
-fn what_the_balance_does_not_cover_waits() {
+fn nobody_sends_more_than_he_has() {
     let api = parts(|_| {});
-    let half = U256::from(BALANCE / 2);
-    for nonce in 0..3 {
-        let mut tx = unsigned(nonce, &fees(1));
-        tx.value = half;
-        let bytes = sign(&user(0), tx);
-        api.pool.add(&bytes, &api.tree.view()).unwrap();
+    let with_value = |who, nonce, value: u64, tip| {
+        let mut tx = unsigned(nonce, &fees(tip));
+        tx.value = U256::from(value);
+        api.pool.add(&sign(&user(who), tx), &api.tree.view())
+    };
+    // Gas and fees make two halves too dear, also behind a gap and in the wrong order.
+    for (who, first, second) in [(0, 0, 1), (1, 1, 0), (2, 0, 5)] {
+        with_value(who, first, BALANCE / 2, 1).unwrap();
+        let error = with_value(who, second, BALANCE / 2, 1).unwrap_err();
+        assert!(matches!(error, PoolError::Overdraft { .. }), "{error}");
+        with_value(who, second, BALANCE / 3, 1).unwrap();
     }
-    assert_eq!(counts(&api), (1, 2), "gas makes the second one too dear");
-    let mut tx = unsigned(0, &fees(1));
-    tx.value = U256::from(BALANCE);
-    let error = api
-        .pool
-        .add(&sign(&user(1), tx), &api.tree.view())
-        .unwrap_err();
+    assert_eq!(counts(&api), (5, 1));
+    // What is replaced does not count.
+    with_value(0, 0, BALANCE / 2 + 1, 500_000_000_000).unwrap_err();
+    with_value(0, 0, BALANCE / 2 + 1, 2_000_000_000).unwrap();
+    let error = with_value(3, 0, BALANCE, 1).unwrap_err();
     assert!(
         matches!(error, PoolError::InsufficientFunds { .. }),
         "{error}"

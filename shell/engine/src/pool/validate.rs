@@ -1,14 +1,16 @@
 //! Checks of a transaction on its own and against the state of the head.
 
-use super::{HeadRules, PoolError, PoolTx, blobs};
+use super::{HeadRules, PoolError, PoolTx, blobs, queue::SenderState};
 use crate::config::PoolLimits;
 use alloy_consensus::{EthereumTxEnvelope, Transaction as _, TxEip4844WithSidecar, Typed2718};
 use alloy_eips::{
     eip2718::{Decodable2718, Encodable2718},
     eip7594::BlobTransactionSidecarVariant,
 };
-use alloy_primitives::{Bytes, KECCAK256_EMPTY, U256};
-use opal_execution::{ChainConfig, EthFork, StateReader, Transaction, VerifiedTx, fees::L1Costs};
+use alloy_primitives::{Address, Bytes, KECCAK256_EMPTY};
+use opal_execution::{
+    ChainConfig, EthFork, StateError, StateReader, Transaction, VerifiedTx, fees::L1Costs,
+};
 use std::sync::Arc;
 
 /// Types that never enter the pool of an OP chain besides blobs: post-execution and deposit.
@@ -16,6 +18,8 @@ const SYSTEM_TYPES: [u8; 2] = [0x7d, 0x7e];
 /// Gas that the L1-attributes deposit takes from every block of an OP chain.
 /// spec: protocol/deposits.md#l1-attributes-deposited-transaction
 const L1_INFO_GAS: u64 = 1_000_000;
+/// How the code of an account begins that has delegated itself (EIP-7702).
+const DELEGATION: [u8; 3] = [0xef, 0x01, 0x00];
 /// Bytes of init code (EIP-3860).
 const INIT_CODE_BYTES_MAX: usize = 49_152;
 
@@ -118,6 +122,9 @@ pub(super) fn check_rules(
     if let Some(cap) = chain.tx_gas_limit_cap(rules.next_time) {
         gas_max = gas_max.min(cap);
     }
+    if let Some(most) = limits.gas_max {
+        gas_max = gas_max.min(most);
+    }
     if tx.gas_limit() > gas_max {
         return Err(PoolError::GasLimit(tx.gas_limit(), gas_max));
     }
@@ -153,33 +160,44 @@ pub(super) fn check_state(
     state: &impl StateReader,
     costs: Option<&L1Costs>,
     tx: &PoolTx,
-) -> Result<(u64, U256), PoolError> {
-    let account = state
-        .account(tx.sender())
-        .map_err(|e| PoolError::State(e.0))?;
-    let account = account.unwrap_or_default();
-    if account.code_hash != KECCAK256_EMPTY {
-        let code = state
-            .code(account.code_hash)
-            .map_err(|e| PoolError::State(e.0))?;
-        if !code.starts_with(&[0xef, 0x01, 0x00]) {
-            return Err(PoolError::SenderIsContract);
-        }
-    }
-    if tx.nonce() < account.nonce {
+) -> Result<SenderState, PoolError> {
+    let sender = read_sender(state, tx.sender())?;
+    if tx.nonce() < sender.nonce {
         return Err(PoolError::NonceTooLow {
             tx: tx.nonce(),
-            state: account.nonce,
+            state: sender.nonce,
         });
     }
     let cost = tx.total_cost(costs);
-    if cost > account.balance {
+    if cost > sender.balance {
         return Err(PoolError::InsufficientFunds {
-            have: account.balance,
+            have: sender.balance,
             want: cost,
         });
     }
-    Ok((account.nonce, account.balance))
+    Ok(sender)
+}
+
+/// What the state says of an account that sends; an error if it is a contract's.
+pub(super) fn read_sender(
+    state: &impl StateReader,
+    address: Address,
+) -> Result<SenderState, PoolError> {
+    let failed = |e: StateError| PoolError::State(e.0);
+    let account = state.account(address).map_err(failed)?.unwrap_or_default();
+    let mut delegated = false;
+    if account.code_hash != KECCAK256_EMPTY {
+        let code = state.code(account.code_hash).map_err(failed)?;
+        delegated = code.starts_with(&DELEGATION);
+        if !delegated && !code.is_empty() {
+            return Err(PoolError::SenderIsContract);
+        }
+    }
+    Ok(SenderState {
+        nonce: account.nonce,
+        balance: account.balance,
+        delegated,
+    })
 }
 
 /// Gas that a transaction needs before its first instruction (EIP-2028, 2930, 3860, 7623, 7702).

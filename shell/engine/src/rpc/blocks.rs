@@ -18,7 +18,6 @@ fn register_blocks(module: &mut Module) -> Registered {
     method(module, "eth_blockNumber", |eth, _| {
         Ok(convert::quantity(eth.view().head.number))
     })?;
-    method(module, "eth_syncing", |_, _| Ok(false))?;
     method(module, "eth_accounts", |_, _| Ok(json!([])))?;
     method(module, "eth_getBlockByNumber", |eth, args| {
         let tag: BlockNumberOrTag = args.next()?;

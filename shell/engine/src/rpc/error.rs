@@ -16,6 +16,8 @@ const SERVER_ERROR: i32 = -32_000;
 const UNKNOWN_BLOCK: i32 = -39_001;
 /// A call that reverted.
 const REVERTED: i32 = 3;
+/// A transaction whose conditions do not hold (`eth_sendRawTransactionConditional`).
+const CONDITIONAL_REJECTED: i32 = -32_003;
 /// More than a limit allows.
 const LIMIT_EXCEEDED: i32 = -32_005;
 
@@ -49,6 +51,11 @@ pub(crate) fn unknown_block(what: impl Display) -> ErrorObjectOwned {
 
 pub(crate) fn limit_exceeded(problem: impl Display) -> ErrorObjectOwned {
     error(LIMIT_EXCEEDED, problem.to_string())
+}
+
+/// A transaction whose conditions do not hold.
+pub(crate) fn conditional_rejected(problem: impl Display) -> ErrorObjectOwned {
+    error(CONDITIONAL_REJECTED, problem.to_string())
 }
 
 pub(crate) fn from_engine(problem: EngineError) -> ErrorObjectOwned {

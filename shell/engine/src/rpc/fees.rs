@@ -5,17 +5,19 @@ use super::{
     error::{internal, invalid_params, unknown_block},
     method,
 };
-use crate::{block::ChainBlock, build::blob_fee_after};
+use crate::{block::ChainBlock, build::blob_fee_after, view::ChainView};
 use alloy_consensus::Transaction as _;
 use alloy_eips::BlockNumberOrTag;
 use alloy_primitives::U64;
-use opal_execution::{ChainConfig, header::next_base_fee};
+use opal_execution::header::next_base_fee;
 use serde_json::{Value, json};
 
 /// Suggested priority fee on an OP chain, wei: what op-geth suggests while blocks have room.
-const OP_TIP: u64 = 1_000_000;
+const OP_TIP: u128 = 1_000_000;
 /// Suggested priority fee on Ethereum, wei.
-const ETH_TIP: u64 = 1_000_000_000;
+const ETH_TIP: u128 = 1_000_000_000;
+/// Highest suggestion, wei.
+const SUGGESTED_TIP_MAX: u128 = 500_000_000_000;
 /// Blocks that one fee history may cover.
 const HISTORY_BLOCKS_MAX: u64 = 1_024;
 /// Percentiles that one fee history may ask for.
@@ -29,11 +31,11 @@ pub(super) fn register(module: &mut Module) -> Registered {
         let header = view.header(&view.head.hash).map_err(internal)?;
         let base_fee = header.and_then(|h| h.base_fee_per_gas).unwrap_or_default();
         Ok(convert::quantity(
-            base_fee.saturating_add(suggested_tip(&eth.api.chain)),
+            suggested_tip(eth, &view)?.saturating_add(u128::from(base_fee)),
         ))
     })?;
     method(module, "eth_maxPriorityFeePerGas", |eth, _| {
-        Ok(convert::quantity(suggested_tip(&eth.api.chain)))
+        Ok(convert::quantity(suggested_tip(eth, &eth.view())?))
     })?;
     method(module, "eth_blobBaseFee", |eth, _| {
         let view = eth.view();
@@ -49,8 +51,49 @@ pub(super) fn register(module: &mut Module) -> Registered {
     method(module, "eth_feeHistory", fee_history)
 }
 
-const fn suggested_tip(chain: &ChainConfig) -> u64 {
-    if chain.is_optimism() { OP_TIP } else { ETH_TIP }
+/// The priority fee that should suffice for the next block, wei. An OP chain with room in its
+/// blocks asks for little; when the last block was full, for more than half of its transactions
+/// paid.
+fn suggested_tip(eth: &Eth, view: &ChainView) -> RpcResult<u128> {
+    if !eth.api.chain.is_optimism() {
+        return Ok(ETH_TIP);
+    }
+    let (head, cached) = *eth.tip.lock();
+    if head == view.head.hash {
+        return Ok(cached);
+    }
+    let block = view.block(&view.head.hash).map_err(internal)?;
+    let tip = block.map_or(OP_TIP, |block| tip_after(&block));
+    *eth.tip.lock() = (view.head.hash, tip);
+    Ok(tip)
+}
+
+/// See [`suggested_tip`].
+pub(super) fn tip_after(block: &ChainBlock) -> u128 {
+    let header = &block.header;
+    let largest = (0..block.receipts.len())
+        .map(|index| block.gas_used(index))
+        .max()
+        .unwrap_or_default();
+    // Since Jovian the data of a block may fill it before its gas does.
+    let used = header
+        .gas_used
+        .max(header.blob_gas_used.unwrap_or_default());
+    if used.saturating_add(largest) <= header.gas_limit {
+        return OP_TIP;
+    }
+    let base_fee = header.base_fee_per_gas.unwrap_or_default();
+    let mut tips: Vec<u128> = block
+        .transactions()
+        .iter()
+        .filter(|tx| !tx.tx.is_deposit())
+        .map(|tx| tx.tx.effective_tip_per_gas(base_fee).unwrap_or_default())
+        .collect();
+    tips.sort_unstable();
+    let median = tips.get(tips.len() / 2).copied().unwrap_or_default();
+    median
+        .saturating_add(median / 10)
+        .clamp(OP_TIP, SUGGESTED_TIP_MAX)
 }
 
 fn fee_history(eth: &Eth, args: &mut Args<'_>) -> RpcResult<Value> {

@@ -24,10 +24,13 @@ pub(super) fn logs(eth: &Eth, filter: &Filter) -> RpcResult<Vec<Value>> {
             to_block,
         } => {
             let from = number(&view, from_block.unwrap_or_default())?;
-            let to = number(&view, to_block.unwrap_or_default())?.min(view.head.number);
-            if from_block.is_some() && to_block.is_some() && from > to && from <= view.head.number {
+            let to = number(&view, to_block.unwrap_or_default())?;
+            if from > to {
+                return Err(invalid_params("invalid block range params"));
+            }
+            if to > view.head.number {
                 return Err(invalid_params(
-                    "invalid block range: fromBlock is after toBlock",
+                    "block range extends beyond current head block",
                 ));
             }
             in_range(eth, &view, filter, from, to, &mut found)?;
@@ -70,6 +73,16 @@ pub(super) fn in_range(
         }
     }
     Ok(())
+}
+
+/// Logs of a block that left the chain, last one first.
+pub(super) fn collect_removed(block: &ChainBlock, filter: &Filter, found: &mut Vec<Value>) {
+    let mut gone = Vec::new();
+    collect(block, filter, &mut gone);
+    for log in gone.iter_mut().rev() {
+        log["removed"] = true.into();
+    }
+    found.extend(gone.into_iter().rev());
 }
 
 /// Logs of one block that match.

@@ -10,22 +10,29 @@ mod debug;
 pub(crate) mod error;
 mod fees;
 mod filters;
+mod follow;
+mod forks;
 mod gate;
+mod ipc;
 mod logs;
+pub(crate) mod node;
 mod receipt_fees;
 mod server;
 mod state;
+mod submit;
 mod subscriptions;
 #[cfg(test)]
 mod tests;
+mod throttle;
 mod transactions;
 
-pub(crate) use server::{Running, start_auth, start_public};
+pub(crate) use server::{PublicServers, Running, start_auth, start_public};
 
 use crate::{
     block::ChainBlock,
     config::RpcLimits,
     engine_api::Api,
+    pool::conditional::CostLimit,
     view::{ChainView, StateView},
 };
 use alloy_eips::{BlockId, BlockNumberOrTag};
@@ -34,6 +41,7 @@ use error::{RpcResult, from_view, internal, unknown_block};
 use filters::Filters;
 use jsonrpsee::types::Params;
 use opal_rpc::EthClient;
+use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 
@@ -44,7 +52,15 @@ pub(crate) struct Eth {
     pub(crate) limits: RpcLimits,
     /// Where transactions are forwarded to.
     pub(crate) sequencer: Option<EthClient>,
+    /// Whether forwarded transactions enter our pool too.
+    pub(crate) pool_admission: bool,
+    /// How much checking of conditions a second allows; `None` takes no conditional transactions.
+    pub(crate) conditional: Option<Arc<CostLimit>>,
     pub(crate) filters: Arc<Filters>,
+    /// The suggested priority fee, wei, after the block with this hash.
+    pub(crate) tip: Arc<Mutex<(B256, u128)>>,
+    /// Blocks below the flushed one whose state is kept.
+    pub(crate) history_blocks: u64,
 }
 
 impl Eth {

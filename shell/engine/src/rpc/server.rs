@@ -1,16 +1,21 @@
 //! Starting and stopping the servers.
 
 use super::{
-    Eth, Module, Registered, blocks, debug, fees, filters, gate::Gate, state, subscriptions,
+    Eth, Module, Registered, blocks, debug, fees, filters,
+    gate::{Gate, Rules},
+    ipc::{self, IpcServer},
+    node, state, submit, subscriptions,
+    throttle::Throttled,
     transactions,
 };
 use crate::{
+    config::RpcAccess,
     engine::StartError,
     engine_api::{Api, server::register as register_engine},
 };
 use jsonrpsee::{
     Methods, RpcModule,
-    core::RegisterMethodError,
+    core::{RegisterMethodError, middleware::RpcServiceBuilder},
     server::{BatchRequestConfig, IdProvider, Server, ServerConfig, ServerHandle},
     types::SubscriptionId,
 };
@@ -41,15 +46,66 @@ impl Running {
     }
 }
 
-/// Starts the public server.
-pub(crate) async fn start_public(eth: Eth, addr: SocketAddr) -> Result<Running, StartError> {
-    let config = config(&eth).build();
-    let gate = if eth.limits.allow_browsers {
-        Gate::OpenToBrowsers
-    } else {
-        Gate::Open
+/// The servers for everyone.
+#[derive(Clone, Debug)]
+pub(crate) struct PublicServers {
+    /// HTTP, and WebSocket unless that has its own.
+    pub(crate) http: Option<Running>,
+    /// WebSocket alone.
+    pub(crate) ws: Option<Running>,
+    ipc: Option<IpcServer>,
+}
+
+impl PublicServers {
+    /// Stops listening and waits for requests under way.
+    pub(crate) async fn stop(&self) {
+        for server in [&self.http, &self.ws].into_iter().flatten() {
+            server.stop().await;
+        }
+        if let Some(ipc) = &self.ipc {
+            ipc.stop();
+        }
+    }
+}
+
+/// Starts the public servers.
+pub(crate) async fn start_public(
+    eth: Eth,
+    addr: SocketAddr,
+    access: &RpcAccess,
+) -> Result<PublicServers, StartError> {
+    let mut servers = PublicServers {
+        http: None,
+        ws: None,
+        ipc: None,
     };
-    listen(addr, config, gate, public_methods(eth)).await
+    let gate = Gate::new(Rules {
+        secret: None,
+        vhosts: access.vhosts.clone(),
+        cors_origins: access.cors_origins.clone(),
+        ws_origins: access.ws_origins.clone(),
+        calls_per_second_max: eth.limits.calls_per_second_max,
+    });
+    if access.http {
+        let methods = public_methods(eth.clone(), &access.http_apis);
+        let config = match access.ws_addr {
+            Some(_) => config(&eth).http_only(),
+            None => config(&eth),
+        };
+        servers.http = Some(listen(addr, config.build(), gate.clone(), methods).await?);
+    }
+    if let Some(addr) = access.ws_addr {
+        let methods = public_methods(eth.clone(), &access.ws_apis);
+        let config = config(&eth).ws_only().build();
+        servers.ws = Some(listen(addr, config, gate, methods).await?);
+    }
+    if let Some(path) = &access.ipc_path {
+        let limits = eth.limits;
+        let methods = public_methods(eth, &crate::config::NAMESPACES.map(str::to_owned));
+        let methods = methods.map_err(|e| StartError::Internal(e.to_string()))?;
+        servers.ipc = Some(ipc::start(path, methods, limits)?);
+    }
+    Ok(servers)
 }
 
 /// Starts the authenticated server: `engine_` methods and all public ones.
@@ -57,11 +113,17 @@ pub(crate) async fn start_auth(
     eth: Eth,
     addr: SocketAddr,
     secret: JwtSecret,
+    access: &RpcAccess,
 ) -> Result<Running, StartError> {
     let config = config(&eth)
         .max_request_body_size(AUTH_REQUEST_BYTES_MAX)
         .build();
-    listen(addr, config, Gate::Token(secret), auth_methods(eth)).await
+    let gate = Gate::new(Rules {
+        secret: Some(secret),
+        vhosts: access.auth_vhosts.clone(),
+        ..Rules::default()
+    });
+    listen(addr, config, gate, auth_methods(eth)).await
 }
 
 async fn listen(
@@ -75,6 +137,7 @@ async fn listen(
     let server = Server::builder()
         .set_config(config)
         .set_http_middleware(tower::ServiceBuilder::new().layer(gate))
+        .set_rpc_middleware(RpcServiceBuilder::new().layer_fn(Throttled))
         .build(addr)
         .await
         .map_err(failed)?;
@@ -88,13 +151,14 @@ fn config(eth: &Eth) -> jsonrpsee::server::ServerConfigBuilder {
         .max_connections(eth.limits.connections_max)
         .max_request_body_size(eth.limits.request_bytes_max)
         .max_response_body_size(eth.limits.response_bytes_max)
+        .max_subscriptions_per_connection(eth.limits.subscriptions_max)
         .set_batch_request_config(BatchRequestConfig::Limit(eth.limits.batch_max))
         .set_id_provider(HexIds::default())
 }
 
 /// Names subscriptions as Ethereum's clients expect it: by hex strings. Some ignore any other kind.
 #[derive(Debug, Default)]
-struct HexIds(AtomicU64);
+pub(super) struct HexIds(AtomicU64);
 
 impl IdProvider for HexIds {
     fn next_id(&self) -> SubscriptionId<'static> {
@@ -104,16 +168,26 @@ impl IdProvider for HexIds {
     }
 }
 
-fn public_methods(eth: Eth) -> Result<Methods, RegisterMethodError> {
+/// The public methods of the given namespaces.
+fn public_methods(eth: Eth, namespaces: &[String]) -> Result<Methods, RegisterMethodError> {
     let mut module = RpcModule::new(eth);
     register(&mut module)?;
+    let names: Vec<&'static str> = module.method_names().collect();
+    for name in names {
+        let namespace = name
+            .split_once('_')
+            .map_or(name, |(namespace, _)| namespace);
+        if !namespaces.iter().any(|n| n == namespace) {
+            module.remove_method(name);
+        }
+    }
     Ok(module.into())
 }
 
 fn auth_methods(eth: Eth) -> Result<Methods, RegisterMethodError> {
     let mut engine: RpcModule<Api> = RpcModule::new(eth.api.clone());
     register_engine(&mut engine)?;
-    let mut methods = public_methods(eth)?;
+    let mut methods = public_methods(eth, &crate::config::NAMESPACES.map(str::to_owned))?;
     methods.merge(engine)?;
     Ok(methods)
 }
@@ -124,7 +198,9 @@ fn register(module: &mut Module) -> Registered {
     fees::register(module)?;
     filters::register(module)?;
     transactions::register(module)?;
+    submit::register(module)?;
     subscriptions::register(module)?;
+    node::register(module)?;
     debug::register(module)
 }
 

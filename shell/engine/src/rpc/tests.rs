@@ -18,7 +18,11 @@ fn eth() -> Eth {
         api: parts(|_| {}),
         limits: RpcLimits::default(),
         sequencer: None,
+        pool_admission: false,
+        conditional: None,
         filters: Arc::default(),
+        tip: Arc::default(),
+        history_blocks: 100,
     }
 }
 

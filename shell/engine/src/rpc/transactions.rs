@@ -1,29 +1,17 @@
-//! Sending transactions, and looking into the pool.
+//! Looking into the pool.
 
-use super::{
-    Args, Eth, Module, Registered, RpcResult, convert,
-    error::{error, from_pool, internal, server},
-    method,
-};
+use super::{Module, Registered, RpcResult, convert, error::internal, method};
 use crate::pool::PoolTx;
 use alloy_consensus::Transaction as _;
-use alloy_primitives::{Address, B256, Bytes};
-use opal_rpc::RpcError;
+use alloy_primitives::Address;
 use serde_json::{Map, Value, json};
 use std::{collections::BTreeMap, sync::Arc};
-use tracing::debug;
 
 pub(super) fn register(module: &mut Module) -> Registered {
-    module.register_async_method("eth_sendRawTransaction", |params, eth, _| async move {
-        let bytes: Bytes = Args::of(&params).next()?;
-        send(&eth, bytes).await
-    })?;
     method(module, "txpool_status", |eth, _| {
-        let content = eth.api.pool.content();
-        let count = |part: &BTreeMap<Address, Vec<Arc<PoolTx>>>| {
-            convert::quantity(part.values().map(|txs| txs.len() as u64).sum::<u64>())
-        };
-        Ok(json!({ "pending": count(&content.pending), "queued": count(&content.queued) }))
+        let (pending, queued) = eth.api.pool.counts();
+        let count = |n: usize| convert::quantity(n as u64);
+        Ok(json!({ "pending": count(pending), "queued": count(queued) }))
     })?;
     method(module, "txpool_content", |eth, _| {
         let content = eth.api.pool.content();
@@ -41,28 +29,6 @@ pub(super) fn register(module: &mut Module) -> Registered {
         let content = eth.api.pool.content();
         Ok(json!({ "pending": summary(&content.pending), "queued": summary(&content.queued) }))
     })
-}
-
-/// Takes a transaction into the pool, or passes it on to the sequencer.
-pub(super) async fn send(eth: &Eth, bytes: Bytes) -> RpcResult<B256> {
-    if let Some(sequencer) = &eth.sequencer {
-        return sequencer
-            .send_raw_transaction(&bytes)
-            .await
-            .map_err(|problem| match problem {
-                RpcError::Response { code, message, .. } => {
-                    error(i32::try_from(code).unwrap_or(-32_000), message)
-                }
-                other => server(format!(
-                    "the sequencer did not take the transaction: {other}"
-                )),
-            });
-    }
-    let (pool, view) = (eth.api.pool.clone(), eth.view());
-    let added = tokio::task::spawn_blocking(move || pool.add(&bytes, &view)).await;
-    let hash = added.map_err(internal)?.map_err(from_pool)?;
-    debug!(%hash, "transaction accepted");
-    Ok(hash)
 }
 
 fn by_sender(part: BTreeMap<Address, Vec<Arc<PoolTx>>>) -> RpcResult<Map<String, Value>> {

@@ -6,5 +6,6 @@ mod random;
 mod reorg;
 mod restart;
 mod rpc;
+mod servers;
 mod speed;
 mod world;

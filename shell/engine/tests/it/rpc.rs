@@ -397,32 +397,6 @@ async fn a_replica_forwards_transactions_to_the_sequencer() {
     assert!(message.contains("nonce too low"), "{again}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn browsers_are_let_in_only_when_allowed() {
-    for allow in [false, true] {
-        let mut config = world::config(Fork::Karst);
-        config.rpc.allow_browsers = allow;
-        let driver = Driver::start(config, Fork::Karst).await;
-        let url = driver.engine.rpc_url();
-        let client = reqwest::Client::new();
-        let preflight = client
-            .request(reqwest::Method::OPTIONS, &url)
-            .send()
-            .await
-            .unwrap();
-        assert_eq!(preflight.status().is_success(), allow);
-        let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "eth_chainId" }).to_string();
-        let request = client
-            .post(&url)
-            .header("content-type", "application/json")
-            .body(body);
-        let answer = request.send().await.unwrap();
-        assert!(answer.status().is_success());
-        let origin = answer.headers().get("access-control-allow-origin");
-        assert_eq!(origin.is_some(), allow);
-    }
-}
-
 /// Emits one log without data, with topic 0x2a.
 const LOGGER: [u8; 8] = hex!("602a60006000a100");
 
