@@ -1,7 +1,7 @@
 //! The decompressors alone: what a channel decoder cannot beat as long as it uses them.
 
-use alloc_no_stdlib::{Allocator, SliceWrapper, SliceWrapperMut};
 use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState};
+use opal_protocol::heap::Heap;
 
 /// Inflates a zlib stream of `len` bytes; the checksum is not computed.
 pub fn zlib(stream: &[u8], len: usize) -> Vec<u8> {
@@ -29,38 +29,4 @@ pub fn brotli(stream: &[u8], len: usize) -> Vec<u8> {
     );
     assert!(matches!(result, BrotliResult::ResultSuccess) && written == len);
     out
-}
-
-/// Memory of the global allocator.
-#[derive(Clone, Copy, Default)]
-struct Heap;
-
-struct Cells<T>(Box<[T]>);
-
-impl<T> Default for Cells<T> {
-    fn default() -> Self {
-        Self(Box::default())
-    }
-}
-
-impl<T> SliceWrapper<T> for Cells<T> {
-    fn slice(&self) -> &[T] {
-        &self.0
-    }
-}
-
-impl<T> SliceWrapperMut<T> for Cells<T> {
-    fn slice_mut(&mut self) -> &mut [T] {
-        &mut self.0
-    }
-}
-
-impl<T: Clone + Default> Allocator<T> for Heap {
-    type AllocatedMemory = Cells<T>;
-
-    fn alloc_cell(&mut self, len: usize) -> Cells<T> {
-        Cells(vec![T::default(); len].into_boxed_slice())
-    }
-
-    fn free_cell(&mut self, _cell: Cells<T>) {}
 }

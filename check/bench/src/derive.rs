@@ -167,37 +167,33 @@ fn growth(world: &World) -> Row {
     row
 }
 
+/// The [`Parts`] of payload attributes: ours and the peer's have the same fields but not one type.
+macro_rules! parts {
+    ($attributes:expr) => {{
+        let (outer, inner) = (&$attributes, &$attributes.payload_attributes);
+        Parts {
+            time: inner.timestamp,
+            randao: inner.prev_randao,
+            recipient: inner.suggested_fee_recipient,
+            withdrawals: inner.withdrawals.as_ref().map(Vec::len),
+            beacon_root: inner.parent_beacon_block_root,
+            transactions: outer.transactions.as_deref().unwrap_or_default(),
+            no_tx_pool: outer.no_tx_pool,
+            gas_limit: outer.gas_limit,
+            eip1559: outer.eip_1559_params,
+        }
+    }};
+}
+
 /// Derives with both and insists on equal bytes.
 fn assert_equal(name: &str, world: &World, peer: &Provider, count: usize) {
     let mut found = Vec::with_capacity(count);
     ours::derive(world, count, |a| {
-        let p = &a.payload_attributes;
-        found.push(digest(&Parts {
-            time: p.timestamp,
-            randao: p.prev_randao,
-            recipient: p.suggested_fee_recipient,
-            withdrawals: p.withdrawals.as_ref().map(Vec::len),
-            beacon_root: p.parent_beacon_block_root,
-            transactions: a.transactions.as_deref().unwrap_or_default(),
-            no_tx_pool: a.no_tx_pool,
-            gas_limit: a.gas_limit,
-            eip1559: a.eip_1559_params,
-        }));
+        found.push(digest(&parts!(a)));
     });
     let mut index = 0;
     peer.derive(count, |a| {
-        let p = &a.payload_attributes;
-        let theirs = digest(&Parts {
-            time: p.timestamp,
-            randao: p.prev_randao,
-            recipient: p.suggested_fee_recipient,
-            withdrawals: p.withdrawals.as_ref().map(Vec::len),
-            beacon_root: p.parent_beacon_block_root,
-            transactions: a.transactions.as_deref().unwrap_or_default(),
-            no_tx_pool: a.no_tx_pool,
-            gas_limit: a.gas_limit,
-            eip1559: a.eip_1559_params,
-        });
+        let theirs = digest(&parts!(a));
         assert_eq!(
             found[index],
             theirs,

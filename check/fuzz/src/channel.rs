@@ -1,7 +1,7 @@
 //! Channels: decompression is consensus code. What comes out depends on the stream and the limit
 //! alone, and a smaller limit or a shorter stream gives a prefix.
 
-use crate::input::Input;
+use crate::{deflate, input::Input};
 use alloy_primitives::Bytes;
 use opal_protocol::{
     BatchReader, ChannelRules, Compression, SpanContext,
@@ -28,6 +28,16 @@ pub fn channel_zlib(data: &[u8]) {
             "against the library"
         );
     }
+}
+
+/// A zlib channel of a deflate stream that is written from a script.
+pub fn channel_deflate(data: &[u8]) {
+    let mut input = Input::new(data);
+    let limit = input.pick(&LIMITS_BYTES);
+    let deflated = deflate::stream(&mut input);
+    let decompressed = channel(&[&[0x78, 0x9c], &deflated[..]].concat(), limit);
+    let expected = Some(inflated(&deflated, limit));
+    assert_eq!(decompressed, expected, "against the library");
 }
 
 /// A brotli channel: the limit, then the stream without its version byte.
@@ -142,34 +152,8 @@ fn inflated(deflated: &[u8], limit: usize) -> Bytes {
 
 /// Decompresses brotli in one go into an output of `limit` bytes.
 fn unbrotlied(stream: &[u8], limit: usize) -> Bytes {
-    use alloc_no_stdlib::{Allocator, SliceWrapper, SliceWrapperMut};
     use brotli_decompressor::{BrotliDecompressStream, BrotliState};
-
-    #[derive(Clone, Copy)]
-    struct Heap;
-    struct Cells<T>(Vec<T>);
-    impl<T> Default for Cells<T> {
-        fn default() -> Self {
-            Self(Vec::new())
-        }
-    }
-    impl<T> SliceWrapper<T> for Cells<T> {
-        fn slice(&self) -> &[T] {
-            &self.0
-        }
-    }
-    impl<T> SliceWrapperMut<T> for Cells<T> {
-        fn slice_mut(&mut self) -> &mut [T] {
-            &mut self.0
-        }
-    }
-    impl<T: Clone + Default> Allocator<T> for Heap {
-        type AllocatedMemory = Cells<T>;
-        fn alloc_cell(&mut self, len: usize) -> Cells<T> {
-            Cells(vec![T::default(); len])
-        }
-        fn free_cell(&mut self, _cell: Cells<T>) {}
-    }
+    use opal_protocol::heap::Heap;
 
     let mut state = BrotliState::new_strict(Heap, Heap, Heap);
     let mut out = vec![0; limit];

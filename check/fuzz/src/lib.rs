@@ -12,6 +12,7 @@ extern crate self as opal_rpc;
 mod batch;
 mod blob;
 mod channel;
+pub mod deflate;
 mod deposit;
 mod frames;
 pub mod input;
@@ -31,7 +32,7 @@ mod upgrades;
 
 pub use batch::batch;
 pub use blob::blob;
-pub use channel::{channel_brotli, channel_zlib};
+pub use channel::{channel_brotli, channel_deflate, channel_zlib};
 pub use deposit::deposit;
 pub use frames::frames;
 pub use l1_block::l1_block;
@@ -52,6 +53,7 @@ pub type Target = fn(&[u8]);
 pub const TARGETS: &[(&str, Target)] = &[
     ("frames", frames),
     ("channel_zlib", channel_zlib),
+    ("channel_deflate", channel_deflate),
     ("channel_brotli", channel_brotli),
     ("batch", batch),
     ("span", span),

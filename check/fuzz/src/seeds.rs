@@ -33,6 +33,8 @@ pub fn seeds() -> Vec<Seed> {
         ("frames", "two_frames", encode_frames(&frames(&zlib))),
         ("channel_zlib", "batches", limited(LARGEST_LIMIT, &zlib)),
         ("channel_zlib", "bomb", limited(LARGEST_LIMIT, &zlib_bomb)),
+        ("channel_deflate", "some_script", zlib.repeat(4)),
+        ("channel_deflate", "other_script", brotli.repeat(3)),
         (
             "channel_brotli",
             "batches",

@@ -2,8 +2,9 @@
 //! them.
 //!
 //! In: the frames of one transaction or blob, whenever the queue is empty. Out: frames, one by one.
-//! Before Holocene it is a plain queue. Invariant (Holocene): per channel the queued frames are contiguous and in order, and a first
-//! frame is either the first of the queue or follows a closing frame.
+//! Before Holocene it is a plain queue. Invariant (Holocene): per channel the queued frames are
+//! contiguous and in order, and a first frame is either the first of the queue or follows a closing
+//! frame.
 //!
 //! spec: protocol/derivation.md#frame-queue, holocene/derivation.md#frame-queue
 

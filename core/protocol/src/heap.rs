@@ -5,11 +5,11 @@ use alloc_no_stdlib::{Allocator, SliceWrapper, SliceWrapperMut};
 
 /// Hands out zeroed (defaulted) memory of the global heap.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Heap;
+pub struct Heap;
 
 /// Memory from [`Heap`].
 #[derive(Debug)]
-pub(crate) struct Cells<T>(Box<[T]>);
+pub struct Cells<T>(Box<[T]>);
 
 impl<T> Default for Cells<T> {
     fn default() -> Self {

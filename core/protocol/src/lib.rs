@@ -17,7 +17,7 @@ pub mod config;
 pub mod deposit;
 pub mod forks;
 pub mod frame;
-mod heap;
+pub mod heap;
 pub mod l1_block;
 pub mod l1_chain;
 pub mod l1_info;

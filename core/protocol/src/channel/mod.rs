@@ -8,6 +8,7 @@
 mod brotli;
 #[cfg(feature = "compress")]
 mod compress;
+mod inflate;
 mod output;
 mod zlib;
 
@@ -111,7 +112,7 @@ pub fn decompress(channel: &[u8], rules: ChannelRules) -> Result<Decompressed, C
     let (&first, rest) = channel.split_first().ok_or(ChannelError::Empty)?;
     let (data, compression, end) = match first & 0x0f {
         8 | 15 => {
-            let (data, end) = zlib::inflate(channel, rules.max_rlp_bytes)?;
+            let (data, end) = zlib::decompress(channel, rules.max_rlp_bytes)?;
             (data, Compression::Zlib, end)
         }
         _ if first == CHANNEL_VERSION_BROTLI && rules.brotli => {

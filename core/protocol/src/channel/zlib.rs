@@ -1,13 +1,9 @@
-//! Inflating with a cap: the output grows with what the stream really gives, never beyond the cap.
+//! Zlib with a cap: a header, a deflate stream, and a checksum that nobody judges.
+//!
+//! spec: RFC 1950
 
-use super::{ChannelError, StreamEnd, output};
-use alloc::{boxed::Box, vec, vec::Vec};
-use miniz_oxide::inflate::{
-    TINFLStatus,
-    core::{
-        DecompressorOxide, decompress, inflate_flags::TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF,
-    },
-};
+use super::{ChannelError, StreamEnd, inflate, output};
+use alloc::vec::Vec;
 
 /// Compressed frames of real chains inflate to about this many times their size.
 const EXPECTED_RATIO: usize = 3;
@@ -16,36 +12,10 @@ const EXPECTED_RATIO: usize = 3;
 const EMPTY_DICTIONARY_ID: [u8; 4] = [0, 0, 0, 1];
 
 /// Inflates a zlib stream, up to `max` bytes of output.
-pub(super) fn inflate(stream: &[u8], max: usize) -> Result<(Vec<u8>, StreamEnd), ChannelError> {
+pub(super) fn decompress(stream: &[u8], max: usize) -> Result<(Vec<u8>, StreamEnd), ChannelError> {
     let deflated = strip_header(stream)?;
-    let mut state = Box::<DecompressorOxide>::default();
-    let mut out = vec![0; output::first_len(deflated.len(), EXPECTED_RATIO, max)];
-    let (mut read, mut written) = (0, 0);
-    let end = loop {
-        let input = deflated.get(read..).unwrap_or_default();
-        let (status, consumed, produced) = decompress(
-            &mut state,
-            input,
-            &mut out,
-            written,
-            TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF,
-        );
-        read += consumed;
-        written += produced;
-        match status {
-            TINFLStatus::Done => break StreamEnd::Complete,
-            TINFLStatus::HasMoreOutput if out.len() >= max => break StreamEnd::Clipped,
-            TINFLStatus::HasMoreOutput => {
-                out.resize(output::grown_len(out.len(), max), 0);
-            }
-            TINFLStatus::NeedsMoreInput | TINFLStatus::FailedCannotMakeProgress => {
-                break StreamEnd::Truncated;
-            }
-            _ => break StreamEnd::Corrupt,
-        }
-    };
-    out.truncate(written);
-    Ok((out, end))
+    let first_len = output::first_len(deflated.len(), EXPECTED_RATIO, max);
+    Ok(inflate::inflate(deflated, first_len, max))
 }
 
 /// Checks the header of RFC 1950 and strips it off.

@@ -5,6 +5,7 @@ mod blob;
 mod broken_channels;
 mod channel;
 mod common;
+mod deflate;
 mod l1;
 mod l1_info;
 mod span_batch;

@@ -95,18 +95,15 @@ fn schedule(network: &Network, now: u64) -> String {
         let start = start(cfg, time, moment);
         table.row([&name, &start, &time]);
     };
-    let pectra = cfg.forks.pectra_blob_schedule_time;
     for fork in Fork::ALL {
-        let Some(time) = cfg.forks.time_of(fork) else {
-            continue;
-        };
-        if let Some(pectra) = pectra.filter(|_| fork == Fork::Isthmus) {
-            row("pectra blob schedule (L1 time)", pectra);
+        if fork == Fork::Isthmus
+            && let Some(time) = cfg.forks.pectra_blob_schedule_time
+        {
+            row("pectra blob schedule (L1 time)", time);
         }
-        row(fork.name(), time);
-    }
-    if let Some(pectra) = pectra.filter(|_| cfg.forks.isthmus_time.is_none()) {
-        row("pectra blob schedule (L1 time)", pectra);
+        if let Some(time) = cfg.forks.time_of(fork) {
+            row(fork.name(), time);
+        }
     }
     let mut text = format!(
         "{} ({}): chain {} on {}\n{table}",
