@@ -12,7 +12,7 @@ use alloy_rpc_types_engine::PayloadAttributes;
 use op_alloy_rpc_types_engine::OpPayloadAttributes;
 use opal_protocol::{
     Fork, L1Block, L1ChainConfig, L1Id, L2Ref, RollupConfig, SystemConfig, Upgrades, deposit,
-    l1_info_deposit, predeploys, upgrades::UPGRADING_FORKS,
+    l1_info, predeploys, upgrades::UPGRADING_FORKS,
 };
 
 /// Why an L1 block cannot be the origin of a block on this parent.
@@ -61,6 +61,32 @@ pub fn build(
     epoch: &L1Block,
     l2_time: u64,
 ) -> Result<(OpPayloadAttributes, SystemConfig), AttributesError> {
+    let blob_base_fee = l1_info::blob_base_fee(cfg, l1_chain, &epoch.header);
+    let origin = Origin {
+        block: epoch,
+        blob_base_fee,
+    };
+    build_at(cfg, upgrades, parent, parent_config, origin, l2_time)
+}
+
+/// The L1 origin of blocks that are to be built.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Origin<'a> {
+    pub(crate) block: &'a L1Block,
+    /// Price of a unit of its blob gas in wei.
+    pub(crate) blob_base_fee: u128,
+}
+
+/// As [`build`].
+pub(crate) fn build_at(
+    cfg: &RollupConfig,
+    upgrades: &Upgrades,
+    parent: &L2Ref,
+    parent_config: &SystemConfig,
+    origin: Origin<'_>,
+    l2_time: u64,
+) -> Result<(OpPayloadAttributes, SystemConfig), AttributesError> {
+    let epoch = origin.block;
     let missing = upgrades
         .missing_at(cfg, l2_time)
         .or_else(|| upgrades.missing_behind(cfg, parent.time));
@@ -85,9 +111,9 @@ pub fn build(
         deposits = &epoch.deposits;
         seq_num = 0;
     }
-    let l1_info = l1_info_deposit(
+    let l1_info = l1_info::l1_info_deposit_at_fee(
         cfg,
-        l1_chain,
+        origin.blob_base_fee,
         &config,
         seq_num,
         &epoch.header,

@@ -19,7 +19,7 @@ use crate::{
     window::EpochWindow,
 };
 use alloc::{sync::Arc, vec::Vec};
-use alloy_primitives::Bytes;
+use alloy_primitives::{B256, Bytes};
 use hand_out::Outstanding;
 use opal_protocol::{
     ChannelRules, Fork, Frame, L1ChainConfig, L1Id, L1Ref, L2Ref, RollupConfig, SpanContext,
@@ -48,6 +48,8 @@ pub struct Derivation {
     /// The L1 block at whose end the start's safe head was the safe head.
     derived_from: Option<L1Id>,
     window: EpochWindow,
+    /// Blob base fee of the L1 block of this hash, the origin of the latest attributes.
+    blob_base_fee: Option<(B256, u128)>,
     retrieval: Retrieval,
     frames: FrameStage,
     channels: ChannelStage,
@@ -108,6 +110,7 @@ impl Derivation {
             origin_config: start.l1_base_config,
             derived_from: start.derived_from,
             window: EpochWindow::default(),
+            blob_base_fee: None,
             retrieval: Retrieval::default(),
             frames: FrameStage::fifo(),
             channels: ChannelStage::bank(),

@@ -3,7 +3,7 @@
 use crate::{
     config::RollupConfig,
     deposit::{
-        DEPOSIT_TX_TYPE, DepositError, TRANSACTION_DEPOSITED_TOPIC, decode_deposit, encode_deposit,
+        DEPOSIT_TX_TYPE, DepositError, TRANSACTION_DEPOSITED_TOPIC, decode_deposit,
         parse_deposit_log,
     },
     refs::{L1Id, L1Ref},
@@ -12,8 +12,9 @@ use crate::{
 };
 use alloc::vec::Vec;
 use alloy_consensus::{Header, Transaction, TxEnvelope, transaction::SignerRecoverable};
-use alloy_eips::eip2718::Decodable2718;
+use alloy_eips::eip2718::{Decodable2718, Encodable2718};
 use alloy_primitives::{Address, B256, Bytes, Log};
+use op_alloy_consensus::TxDeposit;
 
 /// A transaction to the batch inbox, sender recovered, still unjudged: derivation decides whether
 /// the sender is the batcher of that moment.
@@ -69,7 +70,7 @@ impl L1Block {
             .iter()
             .filter_map(|tx| parse_inbox_tx(cfg, tx.as_ref()))
             .collect();
-        let mut deposits = Vec::new();
+        let mut deposits = DepositWriter::default();
         let mut config_updates = Vec::new();
         // The log index counts every log of the block, whatever emitted it.
         let mut log_index = 0;
@@ -83,7 +84,7 @@ impl L1Block {
                     && topic == Some(&TRANSACTION_DEPOSITED_TOPIC)
                 {
                     let deposit = parse_deposit_log(log, hash, log_index)?;
-                    deposits.push(encode_deposit(&deposit));
+                    deposits.push(&deposit);
                 } else if from == cfg.l1_system_config_address {
                     config_updates.extend(ConfigUpdate::parse(log));
                 }
@@ -94,7 +95,7 @@ impl L1Block {
             hash,
             header,
             inbox,
-            deposits,
+            deposits: deposits.finish(),
             config_updates,
         })
     }
@@ -115,6 +116,33 @@ impl L1Block {
             hash: self.hash,
             number: self.header.number,
         }
+    }
+}
+
+/// Writes all deposits of a block into one allocation, of which they become slices: there may be
+/// hundreds.
+#[derive(Default)]
+struct DepositWriter {
+    encoded: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl DepositWriter {
+    fn push(&mut self, deposit: &TxDeposit) {
+        deposit.encode_2718(&mut self.encoded);
+        self.ends.push(self.encoded.len());
+    }
+
+    fn finish(mut self) -> Vec<Bytes> {
+        self.encoded.shrink_to_fit();
+        let encoded = Bytes::from(self.encoded);
+        let mut start = 0;
+        let slice = |end| {
+            let deposit = encoded.slice(start..end);
+            start = end;
+            deposit
+        };
+        self.ends.into_iter().map(slice).collect()
     }
 }
 

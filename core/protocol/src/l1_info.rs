@@ -234,6 +234,29 @@ pub fn l1_info_deposit(
     l1_hash: B256,
     l2_time: u64,
 ) -> TxDeposit {
+    let blob_base_fee = blob_base_fee(cfg, l1_chain, l1_header);
+    l1_info_deposit_at_fee(
+        cfg,
+        blob_base_fee,
+        system_config,
+        seq_num,
+        l1_header,
+        l1_hash,
+        l2_time,
+    )
+}
+
+/// As [`l1_info_deposit`], for whoever knows the origin's [`blob_base_fee`] already: it is the same
+/// in all blocks of an epoch, and takes longer to find than all the rest.
+pub fn l1_info_deposit_at_fee(
+    cfg: &RollupConfig,
+    blob_base_fee: u128,
+    system_config: &SystemConfig,
+    seq_num: u64,
+    l1_header: &Header,
+    l1_hash: B256,
+    l2_time: u64,
+) -> TxDeposit {
     let info = L1Info {
         number: l1_header.number,
         time: l1_header.timestamp,
@@ -241,7 +264,7 @@ pub fn l1_info_deposit(
         hash: l1_hash,
         seq_num,
         batcher: system_config.batcher_address,
-        fees: fees_at(cfg, l1_chain, system_config, l1_header, l2_time),
+        fees: fees_at(cfg, blob_base_fee, system_config, l2_time),
     };
     let is_regolith = cfg.is_active(Fork::Regolith, l2_time);
     TxDeposit {
@@ -268,9 +291,8 @@ pub fn l1_info_deposit(
 /// format before it, because the contract that reads the new one is deployed in that very block.
 fn fees_at(
     cfg: &RollupConfig,
-    l1_chain: &L1ChainConfig,
+    blob_base_fee: u128,
     system_config: &SystemConfig,
-    l1_header: &Header,
     l2_time: u64,
 ) -> L1InfoFees {
     let is_past_activation =
@@ -285,7 +307,7 @@ fn fees_at(
     let fees = EcotoneFees {
         base_fee_scalar,
         blob_base_fee_scalar,
-        blob_base_fee: U256::from(blob_base_fee(cfg, l1_chain, l1_header)),
+        blob_base_fee: U256::from(blob_base_fee),
     };
     if !is_past_activation(Fork::Isthmus) {
         return L1InfoFees::Ecotone(fees);
@@ -308,7 +330,7 @@ fn fees_at(
 ///
 /// Some chains keep computing it with Cancun's parameters until a time of their own although L1
 /// runs Prague. spec: protocol/pectra-blob-schedule/derivation.md
-fn blob_base_fee(cfg: &RollupConfig, l1_chain: &L1ChainConfig, l1_header: &Header) -> u128 {
+pub fn blob_base_fee(cfg: &RollupConfig, l1_chain: &L1ChainConfig, l1_header: &Header) -> u128 {
     let Some(excess_blob_gas) = l1_header.excess_blob_gas else {
         return 1;
     };

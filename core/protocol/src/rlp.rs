@@ -103,17 +103,25 @@ pub(crate) fn put_list_header(payload_len: usize, out: &mut alloc::vec::Vec<u8>)
 }
 
 /// Bytes of an encoded integer.
-pub(crate) const fn u64_len(value: u64) -> usize {
+pub(crate) const fn u128_len(value: u128) -> usize {
     if value < 0x80 {
         1
     } else {
-        1 + significant_bytes(value)
+        1 + (128 - value.leading_zeros()).div_ceil(8) as usize
     }
 }
 
 /// Appends an integer.
-pub(crate) fn put_u64(value: u64, out: &mut alloc::vec::Vec<u8>) {
-    put_uint(&value.to_be_bytes(), out);
+pub(crate) fn put_u128(value: u128, out: &mut alloc::vec::Vec<u8>) {
+    match value {
+        0 => out.push(0x80),
+        1..0x80 => out.push(value as u8),
+        _ => {
+            let bytes = u128_len(value) - 1;
+            out.push(0x80 | bytes as u8);
+            out.extend_from_slice(value.to_be_bytes().get(16 - bytes..).unwrap_or_default());
+        }
+    }
 }
 
 /// Bytes of an encoded integer given as big-endian bytes, leading zeros allowed.

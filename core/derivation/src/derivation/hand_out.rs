@@ -5,19 +5,22 @@
 
 use super::{Derivation, Halt, Head};
 use crate::{
-    attributes::{self, AttributesError},
+    attributes::{self, AttributesError, Origin},
     step::{CriticalReason, DerivedAttributes, Rejection, ResetReason, Step},
     trace::Trace,
 };
 use alloc::boxed::Box;
 use alloy_primitives::B256;
-use opal_protocol::{Fork, L1Id, L2Ref, SingularBatch, SystemConfig};
+use op_alloy_rpc_types_engine::OpPayloadAttributes;
+use opal_protocol::{Fork, L1Id, L1Ref, L2Ref, SingularBatch, SystemConfig, l1_info};
 
 /// Attributes that were handed out and neither confirmed nor rejected yet.
 #[derive(Clone, Debug)]
 pub(super) struct Outstanding {
-    /// The attributes without batch transactions, unless that is what was handed out.
-    deposits_only: Option<Box<DerivedAttributes>>,
+    /// Whether there are transactions of the batch in them, which may be what is wrong.
+    has_batch_transactions: bool,
+    /// The L1 block with which the batch was complete.
+    derived_from: L1Ref,
     /// Identity of the expected block, its hash excepted.
     expected: L2Ref,
     /// The configuration that will read back from it.
@@ -34,25 +37,8 @@ impl Derivation {
             hash: batch.epoch_hash,
             number: batch.epoch_num,
         };
-        let built = match self.window.at(l1_origin.number) {
-            Some(epoch) => attributes::build(
-                &self.cfg,
-                &self.l1_chain,
-                &self.upgrades,
-                &parent,
-                &self.pending.config,
-                epoch,
-                batch.timestamp,
-            ),
-            None => {
-                let parent_origin = parent.l1_origin;
-                Err(AttributesError::Origin {
-                    epoch: l1_origin,
-                    parent_origin,
-                })
-            }
-        };
-        let (attributes, config) = match built {
+        let built = self.build_on_pending(l1_origin, batch.timestamp);
+        let (mut attributes, config) = match built {
             Ok(built) => built,
             Err(error) => {
                 let reason = CriticalReason::Attributes(parent.id(), error);
@@ -66,7 +52,11 @@ impl Derivation {
         } else {
             0
         };
-        let mut derived = Box::new(DerivedAttributes {
+        let has_batch_transactions = !batch.transactions.is_empty();
+        if let Some(transactions) = &mut attributes.transactions {
+            transactions.extend(batch.transactions);
+        }
+        let derived = Box::new(DerivedAttributes {
             attributes,
             parent,
             l1_origin,
@@ -74,15 +64,6 @@ impl Derivation {
             derived_from: self.origin,
             is_last_in_span,
         });
-        let deposits_only = (!batch.transactions.is_empty()).then(|| {
-            Box::new(DerivedAttributes {
-                is_last_in_span: true,
-                ..(*derived).clone()
-            })
-        });
-        if let Some(transactions) = &mut derived.attributes.transactions {
-            transactions.extend(batch.transactions);
-        }
         let expected = L2Ref {
             hash: B256::ZERO,
             number: parent.number.saturating_add(1),
@@ -92,12 +73,39 @@ impl Derivation {
             seq_num,
         };
         self.outstanding = Some(Outstanding {
-            deposits_only,
+            has_batch_transactions,
+            derived_from: self.origin,
             expected,
             config,
             concludes: is_last_in_span || self.is_holocene(),
         });
         Some(Step::Attributes(derived))
+    }
+
+    /// Attributes without batch transactions for the block at `time` behind the pending safe head.
+    fn build_on_pending(
+        &mut self,
+        l1_origin: L1Id,
+        time: u64,
+    ) -> Result<(OpPayloadAttributes, SystemConfig), AttributesError> {
+        let parent = self.pending.block;
+        let Some(block) = self.window.at(l1_origin.number) else {
+            return Err(AttributesError::Origin {
+                epoch: l1_origin,
+                parent_origin: parent.l1_origin,
+            });
+        };
+        let blob_base_fee = match self.blob_base_fee {
+            Some((hash, fee)) if hash == block.hash => fee,
+            _ => l1_info::blob_base_fee(&self.cfg, &self.l1_chain, &block.header),
+        };
+        self.blob_base_fee = Some((block.hash, blob_base_fee));
+        let origin = Origin {
+            block,
+            blob_base_fee,
+        };
+        let (cfg, config) = (&self.cfg, &self.pending.config);
+        attributes::build_at(cfg, &self.upgrades, &parent, config, origin, time)
     }
 
     /// The attributes became `block`: it is the new pending safe head and, at the end of a batch
@@ -134,17 +142,15 @@ impl Derivation {
         let Some(mut outstanding) = self.outstanding.take() else {
             return Rejection::NothingOut;
         };
-        let Some(deposits_only) = outstanding.deposits_only.take() else {
+        if !core::mem::take(&mut outstanding.has_batch_transactions) {
             let reason = CriticalReason::DepositsRejected(self.pending.block.id());
             self.halted = Some(Halt::Critical(reason));
             return Rejection::Critical(reason);
-        };
+        }
         let (number, parent) = (outstanding.expected.number, self.pending.block.hash);
         self.batches.reject(&mut self.trace);
         if self.is_holocene() {
-            self.trace.push(Trace::PayloadReplaced { number, parent });
-            self.outstanding = Some(outstanding);
-            return Rejection::Replace(deposits_only);
+            return self.replace(outstanding);
         }
         let to = self.safe.block;
         let taken_back = self.pending.block.number.saturating_sub(to.number);
@@ -155,6 +161,35 @@ impl Derivation {
         });
         self.pending = self.safe;
         Rejection::Rewind { to }
+    }
+
+    /// Hands out attributes again, without batch transactions.
+    fn replace(&mut self, outstanding: Outstanding) -> Rejection {
+        let (expected, parent) = (outstanding.expected, self.pending.block);
+        match self.build_on_pending(expected.l1_origin, expected.time) {
+            Ok((attributes, _)) => {
+                let (number, parent_hash) = (expected.number, parent.hash);
+                self.trace.push(Trace::PayloadReplaced {
+                    number,
+                    parent: parent_hash,
+                });
+                let derived_from = outstanding.derived_from;
+                self.outstanding = Some(outstanding);
+                Rejection::Replace(Box::new(DerivedAttributes {
+                    attributes,
+                    parent,
+                    l1_origin: expected.l1_origin,
+                    seq_num: expected.seq_num,
+                    derived_from,
+                    is_last_in_span: true,
+                }))
+            }
+            Err(error) => {
+                let reason = CriticalReason::Attributes(parent.id(), error);
+                self.halted = Some(Halt::Critical(reason));
+                Rejection::Critical(reason)
+            }
+        }
     }
 
     /// Whether the L1 block being read belongs to Holocene.

@@ -106,18 +106,18 @@ impl SingularBatch {
     pub fn encode(&self) -> Vec<u8> {
         let transactions_len: usize = self.transactions.iter().map(Encodable::length).sum();
         let payload_length = self.parent_hash.length()
-            + rlp::u64_len(self.epoch_num)
+            + rlp::u128_len(self.epoch_num.into())
             + self.epoch_hash.length()
-            + rlp::u64_len(self.timestamp)
+            + rlp::u128_len(self.timestamp.into())
             + rlp::header_len(transactions_len)
             + transactions_len;
         let mut out = Vec::with_capacity(1 + rlp::header_len(payload_length) + payload_length);
         out.push(SINGULAR_BATCH_TYPE);
         rlp::put_list_header(payload_length, &mut out);
         self.parent_hash.encode(&mut out);
-        rlp::put_u64(self.epoch_num, &mut out);
+        rlp::put_u128(self.epoch_num.into(), &mut out);
         self.epoch_hash.encode(&mut out);
-        rlp::put_u64(self.timestamp, &mut out);
+        rlp::put_u128(self.timestamp.into(), &mut out);
         rlp::put_list_header(transactions_len, &mut out);
         for transaction in &self.transactions {
             transaction.encode(&mut out);

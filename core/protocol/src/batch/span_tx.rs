@@ -134,25 +134,25 @@ impl SpanTx<'_, '_> {
         let chain_id_len = if data.is_legacy() {
             0
         } else {
-            rlp::u64_len(chain_id)
+            rlp::u128_len(chain_id.into())
         };
         let payload_len = chain_id_len
-            + rlp::u64_len(self.nonce)
+            + rlp::u128_len(self.nonce.into())
             + data.payload_len()
-            + rlp::u64_len(self.gas)
+            + rlp::u128_len(self.gas.into())
             + self.to.map_or(1, |to| 1 + to.len())
-            + rlp::uint_len(&v)
+            + rlp::u128_len(v)
             + rlp::uint_len(r)
             + rlp::uint_len(s);
         out.extend(data.kind.type_byte());
         rlp::put_list_header(payload_len, out);
         let start = out.len();
         if !data.is_legacy() {
-            rlp::put_u64(chain_id, out);
+            rlp::put_u128(chain_id.into(), out);
         }
-        rlp::put_u64(self.nonce, out);
+        rlp::put_u128(self.nonce.into(), out);
         out.extend_from_slice(data.prices);
-        rlp::put_u64(self.gas, out);
+        rlp::put_u128(self.gas.into(), out);
         match self.to {
             None => out.push(0x80),
             Some(to) => {
@@ -163,22 +163,21 @@ impl SpanTx<'_, '_> {
         out.extend_from_slice(data.value);
         out.extend_from_slice(data.data);
         out.extend_from_slice(data.lists);
-        rlp::put_uint(&v, out);
+        rlp::put_u128(v, out);
         rlp::put_uint(r, out);
         rlp::put_uint(s, out);
         debug_assert_eq!(out.len() - start, payload_len);
         Ok(())
     }
 
-    /// The signature's `v`, big-endian.
-    fn v(&self, chain_id: u64) -> [u8; 16] {
+    /// The signature's `v`.
+    fn v(&self, chain_id: u64) -> u128 {
         let y_parity = u128::from(self.y_parity);
         match (self.data.is_legacy(), self.is_protected) {
             (false, _) => y_parity,
             (true, false) => 27 + y_parity,
             (true, true) => 35 + 2 * u128::from(chain_id) + y_parity,
         }
-        .to_be_bytes()
     }
 }
 
