@@ -174,6 +174,7 @@ impl Engine {
                 .map(|most| Arc::new(CostLimit::new(most))),
             filters: Arc::default(),
             tip: Arc::default(),
+            cache: Arc::default(),
             history_blocks: config.history_blocks,
         };
         let access = &config.rpc_access;

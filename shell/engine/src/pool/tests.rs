@@ -5,7 +5,11 @@ use crate::{
     engine_api::Api,
     testing::{BALANCE, Fees, Random, parts, sign, unsigned, user},
 };
-use alloy_primitives::{B256, TxKind, U256};
+use alloy_consensus::{SignableTransaction, TxEip7702};
+use alloy_eips::eip7702::Authorization;
+use alloy_primitives::{Address, B256, TxKind, U256};
+use alloy_signer::SignerSync;
+use opal_execution::Transaction;
 
 const GWEI: u128 = 1_000_000_000;
 
@@ -241,4 +245,93 @@ fn no_bytes_make_the_pool_panic() {
         }
         let _ = l1.pool.add(&bytes, &l1.tree.view());
     }
+}
+
+/// A transaction that makes `authority` delegate its account.
+fn set_code(api: &Api, who: u8, nonce: u64, authority: u8, tip: u128) -> Result<B256, PoolError> {
+    let authorization = Authorization {
+        chain_id: U256::from(901),
+        address: Address::repeat_byte(0xcc),
+        nonce: 0,
+    };
+    let signature = user(authority).sign_hash_sync(&authorization.signature_hash());
+    let tx = TxEip7702 {
+        chain_id: 901,
+        nonce,
+        gas_limit: 100_000,
+        max_fee_per_gas: 10 * GWEI + tip,
+        max_priority_fee_per_gas: tip,
+        authorization_list: vec![authorization.into_signed(signature.unwrap())],
+        ..TxEip7702::default()
+    };
+    let signature = user(who).sign_hash_sync(&tx.signature_hash()).unwrap();
+    let tx = Transaction::Eip7702(tx.into_signed(signature));
+    api.pool.add(&tx.encode(), &api.tree.view())
+}
+
+#[test]
+fn a_delegated_account_has_one_transaction_at_a_time() {
+    let api = parts(|config| {
+        let code = [&[0xef, 0x01, 0x00][..], &[0xcc; 20]].concat();
+        let account = config.genesis.alloc.get_mut(&user(0).address()).unwrap();
+        account.code = Some(code.into());
+    });
+    assert_eq!(add(&api, 0, 1, &fees(1)), Err(PoolError::GappedDelegated));
+    add(&api, 0, 0, &fees(1)).unwrap();
+    assert_eq!(add(&api, 0, 1, &fees(1)), Err(PoolError::InFlightLimit));
+    add(&api, 0, 0, &fees(2 * GWEI)).unwrap();
+    // An account that is about to be delegated is treated alike.
+    set_code(&api, 1, 0, 2, 1).unwrap();
+    assert_eq!(add(&api, 2, 1, &fees(1)), Err(PoolError::GappedDelegated));
+    add(&api, 2, 0, &fees(1)).unwrap();
+    assert_eq!(add(&api, 2, 1, &fees(1)), Err(PoolError::InFlightLimit));
+    // Whoever has several transactions here cannot be made one.
+    add(&api, 3, 0, &fees(1)).unwrap();
+    add(&api, 3, 1, &fees(1)).unwrap();
+    assert_eq!(
+        set_code(&api, 4, 0, 3, 1),
+        Err(PoolError::AuthorityReserved)
+    );
+    api.pool.clear();
+    assert_eq!(add(&api, 2, 1, &fees(1)).map(|_| ()), Ok(()));
+}
+
+#[test]
+fn senders_who_wait_are_kept_short() {
+    let api = parts(|config| {
+        config.pool.queued_max = 4;
+        config.pool.queued_per_sender_max = 3;
+    });
+    for nonce in 1..4 {
+        add(&api, 0, nonce, &fees(10)).unwrap();
+    }
+    assert_eq!(add(&api, 0, 4, &fees(99)), Err(PoolError::SenderFull(3)));
+    add(&api, 1, 1, &fees(20)).unwrap();
+    assert_eq!(add(&api, 2, 1, &fees(10)), Err(PoolError::Full));
+    // A better tip pushes out the last one of whoever pays least; what is executable always fits.
+    add(&api, 2, 1, &fees(11)).unwrap();
+    assert_eq!(counts(&api), (0, 4));
+    assert!(api.pool.by_nonce(user(0).address(), 3).is_none());
+    add(&api, 0, 0, &fees(1)).unwrap();
+    assert_eq!(counts(&api), (3, 2));
+}
+
+#[test]
+fn bytes_from_many_threads_are_all_taken() {
+    let api = parts(|_| {});
+    let raw: Vec<_> = (0..10u8)
+        .flat_map(|who| (0..20).map(move |nonce| sign(&user(who), unsigned(nonce, &fees(1)))))
+        .collect();
+    std::thread::scope(|scope| {
+        for part in raw.chunks(50) {
+            let api = &api;
+            scope.spawn(move || {
+                for bytes in part {
+                    api.pool.add(bytes, &api.tree.view()).unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(counts(&api), (200, 0));
+    assert_eq!(api.pool.counts(), (200, 0));
 }

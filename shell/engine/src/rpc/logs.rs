@@ -9,6 +9,9 @@ use alloy_eips::BlockNumberOrTag;
 use alloy_rpc_types_eth::{Filter, FilterBlockOption};
 use serde_json::Value;
 
+/// Addresses of a filter, and alternatives for one of its topics.
+const FILTER_ITEMS_MAX: usize = 1_000;
+
 /// Logs in the blocks the filter names.
 pub(super) fn logs(eth: &Eth, filter: &Filter) -> RpcResult<Vec<Value>> {
     let view = eth.view();
@@ -54,15 +57,25 @@ pub(super) fn in_range(
             "at most {most} blocks can be searched at once"
         )));
     }
-    for number in from..=to {
-        let Some(hash) = view.canonical_hash(number).map_err(internal)? else {
-            break;
-        };
-        let header = view.header(&hash).map_err(internal)?;
-        if !header.is_some_and(|h| filter.matches_bloom(h.logs_bloom)) {
-            continue;
-        }
-        if let Some(block) = view.block(&hash).map_err(internal)? {
+    if filter.address.len() > FILTER_ITEMS_MAX
+        || filter.topics.iter().any(|t| t.len() > FILTER_ITEMS_MAX)
+    {
+        return Err(invalid_params(format!(
+            "a filter names at most {FILTER_ITEMS_MAX} addresses, and as many topics in a place"
+        )));
+    }
+    let to = to.min(view.head.number);
+    let Some(newest) = view.canonical_hash(to).map_err(internal)? else {
+        return Ok(());
+    };
+    let count = to.saturating_add(1).saturating_sub(from);
+    let mut may_match = eth
+        .cache
+        .search(view, newest, count, |bloom| filter.matches_bloom(bloom))
+        .map_err(internal)?;
+    may_match.reverse();
+    for hash in may_match {
+        if let Some(block) = eth.cache.block(view, &hash).map_err(internal)? {
             collect(&block, filter, found);
         }
         if found.len() > eth.limits.logs_max {

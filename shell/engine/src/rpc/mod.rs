@@ -5,6 +5,7 @@
 //! here changes the chain.
 
 mod blocks;
+mod cache;
 mod convert;
 mod debug;
 pub(crate) mod error;
@@ -37,6 +38,7 @@ use crate::{
 };
 use alloy_eips::{BlockId, BlockNumberOrTag};
 use alloy_primitives::B256;
+use cache::Cache;
 use error::{RpcResult, from_view, internal, unknown_block};
 use filters::Filters;
 use jsonrpsee::types::Params;
@@ -57,6 +59,7 @@ pub(crate) struct Eth {
     /// How much checking of conditions a second allows; `None` takes no conditional transactions.
     pub(crate) conditional: Option<Arc<CostLimit>>,
     pub(crate) filters: Arc<Filters>,
+    pub(crate) cache: Arc<Cache>,
     /// The suggested priority fee, wei, after the block with this hash.
     pub(crate) tip: Arc<Mutex<(B256, u128)>>,
     /// Blocks below the flushed one whose state is kept.
@@ -103,7 +106,7 @@ impl Eth {
 
     fn block(&self, view: &ChainView, id: BlockId) -> RpcResult<Option<Arc<ChainBlock>>> {
         match self.resolve(view, id)? {
-            Some(hash) => view.block(&hash).map_err(internal),
+            Some(hash) => self.cache.block(view, &hash).map_err(internal),
             None => Ok(None),
         }
     }

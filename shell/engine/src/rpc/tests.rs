@@ -22,6 +22,7 @@ fn eth() -> Eth {
         conditional: None,
         filters: Arc::default(),
         tip: Arc::default(),
+        cache: Arc::default(),
         history_blocks: 100,
     }
 }

@@ -24,14 +24,14 @@ async fn post(url: &str, body: String, token: Option<String>) -> (u16, Value) {
     )
 }
 
-async fn call(url: &str, method: &str, params: Value) -> Value {
+pub(crate) async fn call(url: &str, method: &str, params: Value) -> Value {
     let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
     let (status, answer) = post(url, body.to_string(), None).await;
     assert_eq!(status, 200, "{answer}");
     answer
 }
 
-async fn ask(url: &str, method: &str, params: Value) -> Value {
+pub(crate) async fn ask(url: &str, method: &str, params: Value) -> Value {
     let answer = call(url, method, params).await;
     assert!(answer.get("error").is_none(), "{method}: {answer}");
     answer["result"].clone()
