@@ -100,10 +100,9 @@ pub(crate) fn check_state(
         match known {
             AccountStorage::Slots(slots) => {
                 for (slot, wanted) in slots {
-                    let (slot, wanted): (U256, U256) = ((*slot).into(), (*wanted).into());
-                    let value = state.storage(address, slot).map_err(|e| failed(e.0))?;
-                    if value != wanted {
-                        return Err(Unmet::Slot(address, slot));
+                    let value = state.storage(address, *slot).map_err(|e| failed(e.0))?;
+                    if value.to_be_bytes() != wanted.0 {
+                        return Err(Unmet::Slot(address, *slot));
                     }
                 }
             }
