@@ -1,10 +1,19 @@
 //! The decompressors alone: what a channel decoder cannot beat as long as it uses them.
 
+use crate::fixture::RULES;
+use alloy_primitives::Bytes;
 use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState};
-use opal_protocol::heap::Heap;
+use opal_protocol::{channel::decompress, heap::Heap};
 
-/// Inflates a zlib stream of `len` bytes; the checksum is not computed.
-pub fn zlib(stream: &[u8], len: usize) -> Vec<u8> {
+/// Inflates a zlib stream of `len` bytes by our own decoder.
+pub fn zlib(stream: &[u8], len: usize) -> Bytes {
+    let out = decompress(stream, RULES).expect("a channel").data;
+    assert_eq!(out.len(), len);
+    out
+}
+
+/// Inflates a zlib stream of `len` bytes by `miniz_oxide`; the checksum is not computed.
+pub fn miniz(stream: &[u8], len: usize) -> Vec<u8> {
     let mut out = vec![0; len];
     let parts = std::iter::once(stream);
     let written = miniz_oxide::inflate::decompress_slice_iter_to_slice(&mut out, parts, true, true);

@@ -32,7 +32,7 @@ pub fn run(channel: &Channel) -> Vec<Row> {
     rows
 }
 
-fn decode(name: &str, encoded: &[u8], plain: &[u8]) -> [Row; 4] {
+fn decode(name: &str, encoded: &[u8], plain: &[u8]) -> Vec<Row> {
     let cfg = peer_config();
     assert_eq!(
         flatten_ours(&ours(encoded)),
@@ -41,7 +41,7 @@ fn decode(name: &str, encoded: &[u8], plain: &[u8]) -> [Row; 4] {
     );
     let bare = || match name {
         "zlib" => bare::zlib(encoded, plain.len()),
-        _ => bare::brotli(&encoded[1..], plain.len()),
+        _ => bare::brotli(&encoded[1..], plain.len()).into(),
     };
     assert_eq!(bare(), plain, "{name}");
     let [our_time, peer_time, bare_time] = race(
@@ -55,7 +55,7 @@ fn decode(name: &str, encoded: &[u8], plain: &[u8]) -> [Row; 4] {
     let (our_use, peer_use) = (usage(|| ours(encoded)), usage(|| peer(encoded, &cfg)));
     let how = "OP Mainnet channel, 615 kB zlib, 143 blocks, 1,766 transactions; bytes to batches";
     let decompressor = if name == "zlib" {
-        "miniz_oxide without checksum into a right-sized buffer"
+        "our own decoder alone"
     } else {
         "brotli-decompressor 6 into a right-sized buffer"
     };
@@ -73,7 +73,7 @@ fn decode(name: &str, encoded: &[u8], plain: &[u8]) -> [Row; 4] {
             "one counted decode",
         )
     };
-    [
+    let mut rows = vec![
         Row::faster(
             format!("channel decode, {name}"),
             [&our_time, &peer_time],
@@ -88,7 +88,30 @@ fn decode(name: &str, encoded: &[u8], plain: &[u8]) -> [Row; 4] {
         ),
         both("allocations", our_use.allocations, peer_use.allocations),
         both("bytes", our_use.peak_bytes, peer_use.peak_bytes),
-    ]
+    ];
+    if name == "zlib" {
+        rows.push(beside_miniz(encoded, plain.len()));
+    }
+    rows
+}
+
+/// Our decoder beside the library that other clients use, both without anything else.
+fn beside_miniz(encoded: &[u8], len: usize) -> Row {
+    let [our_time, their_time] = race(
+        ROUNDS,
+        [
+            &mut || Box::new(bare::zlib(encoded, len)) as Box<dyn Any>,
+            &mut || Box::new(bare::miniz(encoded, len)) as Box<dyn Any>,
+        ],
+    );
+    let mut row = Row::faster(
+        "inflate alone, beside miniz_oxide",
+        [&our_time, &their_time],
+        1.0,
+        "the same channel; miniz_oxide without checksum into a right-sized buffer",
+    );
+    row.goal = Goal::None;
+    row
 }
 
 /// Ten times the input in one channel.

@@ -27,7 +27,7 @@ pub fn run(channel: &Channel) -> Vec<Row> {
             let world = World::new(channel, &channels, last, deposits);
             rows.extend(compare(name, &world));
             if last >= Fork::Holocene {
-                rows.push(over_floor(name, &world, &channels));
+                rows.extend(over_floor(name, &world, &channels));
             }
             if batching == Batching::Span && last >= Fork::Holocene {
                 rows.push(growth(&world));
@@ -103,12 +103,33 @@ fn compare(name: &str, world: &World) -> Vec<Row> {
 }
 
 /// What no derivation can save: the bare decompressor over all channels, the signer of every
-/// transaction to the inbox, and the source hash of every deposit, by the libraries that we use.
-fn over_floor(name: &str, world: &World, channels: &Channels) -> Row {
+/// transaction to the inbox, and the source hash of every deposit, by the libraries that we use;
+/// together, and each beside all that the peer takes.
+fn over_floor(name: &str, world: &World, channels: &Channels) -> Vec<Row> {
     let count = world.l2_blocks(L1_BLOCKS);
+    let peer = Provider::new(world);
     let inbox: Vec<_> = world.inbox().collect();
     let deposits = 2 * (world.deposits() + count);
-    let [our_time, floor_time] = race(
+    let inflate = || {
+        for (data, len) in channels.iter() {
+            drop(std::hint::black_box(bare::zlib(data, len)));
+        }
+        Box::new(()) as Box<dyn Any>
+    };
+    let recover = || {
+        for transaction in &inbox {
+            std::hint::black_box(sender(transaction));
+        }
+        Box::new(()) as Box<dyn Any>
+    };
+    let hash = || {
+        for word in 0..deposits as u64 {
+            let words = [B256::from(U256::from(word)).0, [1; 32]].concat();
+            std::hint::black_box(keccak256(words));
+        }
+        Box::new(()) as Box<dyn Any>
+    };
+    let [our_time, peer_time, floor, inflating, recovering, hashing] = race(
         ROUNDS,
         [
             &mut || {
@@ -116,28 +137,42 @@ fn over_floor(name: &str, world: &World, channels: &Channels) -> Row {
                 Box::new(()) as Box<dyn Any>
             },
             &mut || {
-                for (data, len) in channels.iter() {
-                    drop(std::hint::black_box(bare::zlib(data, len)));
-                }
-                for transaction in &inbox {
-                    std::hint::black_box(sender(transaction));
-                }
-                for word in 0..deposits as u64 {
-                    std::hint::black_box(keccak256(
-                        [B256::from(U256::from(word)).0, [1; 32]].concat(),
-                    ));
-                }
+                peer.derive(count, |a| drop(std::hint::black_box(a)));
                 Box::new(()) as Box<dyn Any>
             },
+            &mut || {
+                drop((inflate(), recover()));
+                hash()
+            },
+            &mut || inflate(),
+            &mut || recover(),
+            &mut || hash(),
         ],
     );
-    Row::cost(
+    let how = format!(
+        "our bare decoder over all channels, keccak and recovery for each of {} inbox transactions, \
+         two keccaks for each of {} deposits",
+        inbox.len(),
+        deposits / 2
+    );
+    let mut rows = vec![Row::cost(
         format!("{name}: over the libraries alone"),
-        [&our_time, &floor_time],
+        [&our_time, &floor],
         Goal::None,
-        "bare miniz_oxide over all channels, keccak and recovery for each inbox transaction, \
-         two keccaks for each deposit",
-    )
+        &how,
+    )];
+    for (part, time) in [
+        ("the libraries", &floor),
+        ("inflating", &inflating),
+        ("senders", &recovering),
+        ("deposit hashes", &hashing),
+    ] {
+        let name = format!("{name}: {part} alone beside all of the peer");
+        let mut row = Row::faster(name, [time, &peer_time], 5.0, "shared work alone");
+        row.goal = Goal::None;
+        rows.push(row);
+    }
+    rows
 }
 
 /// Hashes as much as signing covers and recovers a signer.

@@ -15,7 +15,7 @@ mod codes;
 mod huffman;
 
 use super::{StreamEnd, output};
-use alloc::{boxed::Box, vec, vec::Vec};
+use alloc::{boxed::Box, vec::Vec};
 use bits::BitReader;
 use codes::Codes;
 
@@ -29,12 +29,16 @@ const CHUNK_BYTES: usize = 16;
 /// match, and what its last chunk may be too long by.
 const FAST_OUTPUT_BYTES: usize = LITERALS_AT_ONCE + 258 + CHUNK_BYTES;
 
-/// Inflates a stream, up to `max` bytes of output. The output first has `first_len` bytes, and more
-/// when they are used up.
+/// Bytes of output that are cleared at a time: so few that they are still in the processor's cache
+/// when they are written to.
+const CLEARED_BYTES: usize = 64 * 1024;
+
+/// Inflates a stream, up to `max` bytes of output. Memory is first reserved for `first_len` bytes,
+/// and for more when they are used up.
 pub(super) fn inflate(stream: &[u8], first_len: usize, max: usize) -> (Vec<u8>, StreamEnd) {
     let mut inflater = Inflater {
         bits: BitReader::new(stream),
-        out: vec![0; first_len.min(max)],
+        out: Vec::with_capacity(first_len.min(max)),
         written: 0,
         max,
     };
@@ -105,6 +109,9 @@ impl Inflater<'_> {
     /// Decodes a compressed block to its end.
     fn decode(&mut self, codes: &Codes) -> Result<(), StreamEnd> {
         loop {
+            if self.out.len() - self.written < FAST_OUTPUT_BYTES {
+                self.clear_more();
+            }
             let is_over = self.decode_fast(codes)? || self.decode_symbol(codes)?;
             if is_over {
                 return Ok(());
@@ -214,14 +221,25 @@ impl Inflater<'_> {
 
     /// What may be written to: at least one byte, unless the output has met its cap.
     fn room(&mut self) -> Result<&mut [u8], StreamEnd> {
-        if self.written == self.out.len() {
-            if self.out.len() >= self.max {
+        let len = self.out.len();
+        if self.written == len {
+            if len >= self.max {
                 return Err(StreamEnd::Clipped);
             }
-            let grown = output::grown_len(self.out.len(), self.max);
-            self.out.resize(grown, 0);
+            if len == self.out.capacity() {
+                let grown = output::grown_len(len, self.max);
+                self.out.reserve_exact(grown - len);
+            }
+            self.clear_more();
         }
         Ok(self.out.get_mut(self.written..).unwrap_or_default())
+    }
+
+    /// Makes the output longer, as far as memory is reserved.
+    fn clear_more(&mut self) {
+        let reserved = self.out.capacity().min(self.max);
+        let len = self.out.len().saturating_add(CLEARED_BYTES);
+        self.out.resize(len.min(reserved), 0);
     }
 }
 
