@@ -82,23 +82,8 @@ impl<R: StateReader> BlockRun<R> {
         env: Header,
         reader: R,
     ) -> Result<Self, InvalidBlock> {
-        let mut machine = Machine::new(chain, &env, reader);
-        let fork = chain.eth_fork(env.timestamp);
-        if env.number > 0 && fork >= EthFork::Prague {
-            let call = machine.system_call(HISTORY_STORAGE_ADDRESS, word(env.parent_hash));
-            let call = call.map_err(system_call_failed)?;
-            machine.commit(call.state);
-        }
-        if env.number > 0 && fork >= EthFork::Cancun {
-            let root = env
-                .parent_beacon_block_root
-                .ok_or_else(|| bad("parentBeaconBlockRoot", "is missing"))?;
-            let call = machine.system_call(BEACON_ROOTS_ADDRESS, word(root));
-            machine.commit(call.map_err(system_call_failed)?.state);
-        }
-        if chain.is_activation_block(Fork::Canyon, parent_time, env.timestamp) {
-            machine = deploy_create2_deployer(machine, env.timestamp)?;
-        }
+        let machine = Machine::new(chain, &env, reader);
+        let machine = begin_block(machine, chain, parent_time, &env)?;
         // spec: derivation.md#network-upgrade-automation-transactions; verifiers enforce it from
         // Jovian on.
         let deposits_only_fork = [Fork::Jovian, Fork::Karst]
@@ -113,6 +98,12 @@ impl<R: StateReader> BlockRun<R> {
             blob_gas_used: 0,
             receipts: Vec::new(),
         })
+    }
+
+    /// The EVM as it stands before the first transaction.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn into_machine(self) -> Machine<R> {
+        self.machine
     }
 
     /// Gas that further transactions may ask for.
@@ -288,6 +279,32 @@ impl<R: StateReader> BlockRun<R> {
         }
         Ok(requests)
     }
+}
+
+/// Does what precedes the transactions of the block with header `env`.
+pub(crate) fn begin_block<R: StateReader>(
+    mut machine: Machine<R>,
+    chain: &ChainConfig,
+    parent_time: u64,
+    env: &Header,
+) -> Result<Machine<R>, InvalidBlock> {
+    let fork = chain.eth_fork(env.timestamp);
+    if env.number > 0 && fork >= EthFork::Prague {
+        let call = machine.system_call(HISTORY_STORAGE_ADDRESS, word(env.parent_hash));
+        let call = call.map_err(system_call_failed)?;
+        machine.commit(call.state);
+    }
+    if env.number > 0 && fork >= EthFork::Cancun {
+        let root = env
+            .parent_beacon_block_root
+            .ok_or_else(|| bad("parentBeaconBlockRoot", "is missing"))?;
+        let call = machine.system_call(BEACON_ROOTS_ADDRESS, word(root));
+        machine.commit(call.map_err(system_call_failed)?.state);
+    }
+    if chain.is_activation_block(Fork::Canyon, parent_time, env.timestamp) {
+        machine = deploy_create2_deployer(machine, env.timestamp)?;
+    }
+    Ok(machine)
 }
 
 fn system_call_failed(error: TxError) -> InvalidBlock {

@@ -5,7 +5,9 @@
 
 use crate::{
     chain::ChainConfig,
+    database::{BlockState, block_state},
     evm::{Checks, Machine, Outcome, TxError, block_env, database_error},
+    overrides,
     state::{StateError, StateReader},
 };
 use alloc::{
@@ -13,7 +15,6 @@ use alloc::{
     vec::Vec,
 };
 use alloy_consensus::Header;
-use alloy_evm::overrides::{StateOverrideError, apply_block_overrides, apply_state_overrides};
 use alloy_primitives::{Address, Bytes, Log, TxKind, U256};
 pub use alloy_rpc_types_eth::{BlockOverrides, TransactionRequest, state::StateOverride};
 use revm::{
@@ -63,9 +64,37 @@ pub enum CallError {
     /// The call needs more gas than it may use.
     #[error("gas required exceeds allowance ({0})")]
     OutOfGas(u64),
+    /// A precompile is to be moved to where it is.
+    #[error("precompile {0} is moved to itself")]
+    MovedToItself(Address),
+    /// Several precompiles are to be moved to one address.
+    #[error("several precompiles are moved to {0}")]
+    MovedTwice(Address),
     /// The state could not be read.
     #[error(transparent)]
     State(#[from] StateError),
+}
+
+/// A call and what it pretends.
+#[derive(Clone, Debug)]
+pub struct CallSetup<'a> {
+    /// The call.
+    pub request: &'a TransactionRequest,
+    /// Accounts that differ from the state's.
+    pub state: Option<StateOverride>,
+    /// Fields of the block that differ from the header's.
+    pub block: Option<BlockOverrides>,
+}
+
+impl<'a> CallSetup<'a> {
+    /// A call that pretends nothing.
+    pub const fn new(request: &'a TransactionRequest) -> Self {
+        Self {
+            request,
+            state: None,
+            block: None,
+        }
+    }
 }
 
 impl From<TxError> for CallError {
@@ -92,32 +121,45 @@ pub fn call<R: StateReader>(
     state: Option<StateOverride>,
     block: Option<BlockOverrides>,
 ) -> Result<CallOutcome, CallError> {
-    let mut calls = Calls::new(env, request, state, block)?;
+    let setup = CallSetup {
+        request,
+        state,
+        block,
+    };
+    let mut calls = Calls::new(env, setup)?;
     let gas = calls.tx.gas_limit;
-    let outcome = calls.at(gas)?;
-    Ok(CallOutcome {
-        success: outcome.success,
-        output: outcome.output,
-        gas_used: outcome.gas_used,
-        logs: outcome.logs,
-        created: outcome.created,
-        halt: outcome.halt,
-    })
+    Ok(calls.at(gas)?.into())
 }
 
-/// Least gas limit with which `request` succeeds, or at most 1.5 percent more.
+impl From<Outcome> for CallOutcome {
+    fn from(outcome: Outcome) -> Self {
+        Self {
+            success: outcome.success,
+            output: outcome.output,
+            gas_used: outcome.gas_used,
+            logs: outcome.logs,
+            created: outcome.created,
+            halt: outcome.halt,
+        }
+    }
+}
+
+/// Least gas limit with which the request succeeds, or at most 1.5 percent more.
 pub fn estimate_gas<R: StateReader>(
     env: &CallEnv<'_, R>,
-    request: &TransactionRequest,
-    state: Option<StateOverride>,
+    setup: CallSetup<'_>,
 ) -> Result<u64, CallError> {
-    let mut calls = Calls::new(env, request, state, None)?;
+    let request = setup.request;
+    let time = setup.block.as_ref().and_then(|block| block.time);
+    let gas_limit = setup.block.as_ref().and_then(|block| block.gas_limit);
+    let mut calls = Calls::new(env, setup)?;
     let mut high = calls.tx.gas_limit;
     if request.gas.is_none() {
-        high = high.min(env.header.gas_limit);
+        high = high.min(gas_limit.unwrap_or(env.header.gas_limit));
     }
     // A transaction can never ask for more than this. spec: EIP-7825
-    if let Some(cap) = env.chain.tx_gas_limit_cap(env.header.timestamp) {
+    let time = time.unwrap_or(env.header.timestamp);
+    if let Some(cap) = env.chain.tx_gas_limit_cap(time) {
         high = high.min(cap);
     }
     if calls.is_plain_transfer()? && calls.at(TRANSFER_GAS).is_ok_and(|outcome| outcome.success) {
@@ -166,45 +208,36 @@ pub fn estimate_gas<R: StateReader>(
 }
 
 /// One request, to be executed with several gas limits.
-struct Calls<'a, R: StateReader> {
-    machine: Machine<&'a R>,
-    tx: TxEnv,
+pub(crate) struct Calls<'a, R: StateReader> {
+    pub(crate) machine: Machine<&'a R>,
+    pub(crate) tx: TxEnv,
 }
 
 impl<'a, R: StateReader> Calls<'a, R> {
-    fn new(
-        env: &'a CallEnv<'_, R>,
-        request: &TransactionRequest,
-        state: Option<StateOverride>,
-        overrides: Option<BlockOverrides>,
+    pub(crate) fn new(env: &'a CallEnv<'_, R>, setup: CallSetup<'_>) -> Result<Self, CallError> {
+        Self::on_state(env, block_state(&env.reader), setup)
+    }
+
+    /// The same on a state that may have changed already; of `env` the reader does not count.
+    pub(crate) fn on_state<T>(
+        env: &CallEnv<'_, T>,
+        mut state: BlockState<&'a R>,
+        setup: CallSetup<'_>,
     ) -> Result<Self, CallError> {
+        let request = setup.request;
         let mut block = block_env(env.chain, env.header);
-        let time = overrides
-            .as_ref()
-            .and_then(|o| o.time)
-            .unwrap_or(env.header.timestamp);
-        let free = is_free(request);
-        if let Some(overrides) = &overrides {
-            let mut scratch = revm::database::State::builder().build();
-            apply_block_overrides(overrides.clone(), &mut scratch, &mut block);
+        if let Some(overrides) = &setup.block {
+            overrides::apply_block(overrides, &mut state, &mut block)?;
         }
-        let mut machine = Machine::with_env(
-            env.chain,
-            time,
-            block.clone(),
-            &env.reader,
-            Checks::Call { free },
-        );
-        if let Some(overrides) = overrides {
-            apply_block_overrides(overrides, machine.state(), &mut block);
+        let time = u64::try_from(block.timestamp).unwrap_or(u64::MAX);
+        let checks = Checks::Call {
+            free: is_free(request),
+        };
+        let mut tx = tx_env(env.chain.chain_id, u128::from(block.basefee), request)?;
+        let mut machine = Machine::with_state(env.chain, time, block, state, checks);
+        if let Some(state) = setup.state {
+            overrides::apply_state(&mut machine, state)?;
         }
-        if let Some(state) = state {
-            apply_state_overrides(state, machine.state()).map_err(|error| match error {
-                StateOverrideError::Database(error) => CallError::State(database_error(error)),
-                other => CallError::Invalid(other.to_string()),
-            })?;
-        }
-        let mut tx = tx_env(env, request)?;
         tx.nonce = match request.nonce {
             Some(nonce) => nonce,
             None => machine.nonce(tx.caller)?,
@@ -218,7 +251,7 @@ impl<'a, R: StateReader> Calls<'a, R> {
         Ok(Self { machine, tx })
     }
 
-    fn at(&mut self, gas_limit: u64) -> Result<Outcome, CallError> {
+    pub(crate) fn at(&mut self, gas_limit: u64) -> Result<Outcome, CallError> {
         let tx = TxEnv {
             gas_limit,
             ..self.tx.clone()
@@ -241,7 +274,7 @@ impl<'a, R: StateReader> Calls<'a, R> {
 }
 
 /// Whether the request names no fees, so that none are charged.
-fn is_free(request: &TransactionRequest) -> bool {
+pub(crate) fn is_free(request: &TransactionRequest) -> bool {
     let zero = |fee: Option<u128>| fee.is_none_or(|fee| fee == 0);
     zero(request.gas_price) && zero(request.max_fee_per_gas)
 }
@@ -262,7 +295,11 @@ fn affordable_gas<R: StateReader>(machine: &mut Machine<R>, tx: &TxEnv) -> Resul
 }
 
 /// The request as a transaction; nonce and gas limit are the caller's business.
-fn tx_env<R>(env: &CallEnv<'_, R>, request: &TransactionRequest) -> Result<TxEnv, CallError> {
+pub(crate) fn tx_env(
+    chain_id: u64,
+    base_fee: u128,
+    request: &TransactionRequest,
+) -> Result<TxEnv, CallError> {
     let invalid = |problem: &str| Err(CallError::Invalid(problem.to_string()));
     let dynamic = request.max_fee_per_gas.is_some() || request.max_priority_fee_per_gas.is_some();
     if request.gas_price.is_some() && dynamic {
@@ -270,7 +307,6 @@ fn tx_env<R>(env: &CallEnv<'_, R>, request: &TransactionRequest) -> Result<TxEnv
     }
     let tip = request.max_priority_fee_per_gas;
     let max_fee = request.max_fee_per_gas.unwrap_or_else(|| {
-        let base_fee = u128::from(env.header.base_fee_per_gas.unwrap_or(0));
         tip.filter(|tip| *tip > 0)
             .map_or(0, |tip| tip.saturating_add(base_fee))
     });
@@ -307,7 +343,7 @@ fn tx_env<R>(env: &CallEnv<'_, R>, request: &TransactionRequest) -> Result<TxEnv
         kind: request.to.unwrap_or(TxKind::Create),
         value: request.value.unwrap_or_default(),
         data: request.input.input().cloned().unwrap_or_default(),
-        chain_id: Some(env.chain.chain_id),
+        chain_id: Some(chain_id),
         access_list: request.access_list.clone().unwrap_or_default(),
         blob_hashes: blobs,
         max_fee_per_blob_gas: request.max_fee_per_blob_gas.unwrap_or(u128::MAX),

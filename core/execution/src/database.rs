@@ -17,6 +17,14 @@ pub(crate) struct Db<R>(pub(crate) R);
 /// The state during a block: what was read and what has changed.
 pub(crate) type BlockState<R> = State<Db<R>>;
 
+/// The state behind `reader`, nothing changed yet; changes are recorded.
+pub(crate) fn block_state<R: StateReader>(reader: R) -> BlockState<R> {
+    State::builder()
+        .with_database(Db(reader))
+        .with_bundle_update()
+        .build()
+}
+
 impl<R> fmt::Debug for Db<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Db")

@@ -5,7 +5,7 @@
 
 use crate::{
     chain::{BlobParams, ChainConfig, ChainKind, EthFork},
-    database::{BlockState, Db, state_diff},
+    database::{BlockState, block_state, state_diff},
     patches,
     state::{StateDiff, StateError, StateReader},
     transaction::{Transaction, VerifiedTx},
@@ -33,10 +33,7 @@ use revm::{
         result::{EVMError, ExecutionResult, InvalidTransaction, Output},
     },
     context_interface::block::BlobExcessGasAndPrice,
-    database::{
-        DatabaseCommitExt, State, bal::EvmDatabaseError, states::bundle_state::BundleRetention,
-    },
-    inspector::NoOpInspector,
+    database::{DatabaseCommitExt, bal::EvmDatabaseError, states::bundle_state::BundleRetention},
     primitives::hardfork::SpecId,
     state::EvmState,
 };
@@ -44,10 +41,20 @@ use revm::{
 /// Address that system calls come from. spec: EIP-4788, EIP-2935
 const SYSTEM_ADDRESS: Address = alloy_eips::eip4788::SYSTEM_ADDRESS;
 
+/// Who may watch execution. Nobody does unless asked: blocks run on the plain interpreter.
+#[cfg(feature = "tracing")]
+pub(crate) type Probe = crate::trace::Probe;
+/// Who may watch execution: nobody.
+#[cfg(not(feature = "tracing"))]
+pub(crate) type Probe = revm::inspector::NoOpInspector;
+
+/// The EVM of an OP chain.
+pub(crate) type OpMachine<R> = OpEvm<BlockState<R>, Probe, PrecompilesMap>;
+
 /// An EVM on the state of one block.
 pub(crate) enum Machine<R: StateReader> {
-    Op(Box<OpEvm<BlockState<R>, NoOpInspector, PrecompilesMap>>),
-    Eth(Box<EthEvm<BlockState<R>, NoOpInspector, PrecompilesMap>>),
+    Op(Box<OpMachine<R>>),
+    Eth(Box<EthEvm<BlockState<R>, Probe, PrecompilesMap>>),
 }
 
 /// What a transaction or call did, before it is committed.
@@ -153,17 +160,28 @@ impl<R: StateReader> Machine<R> {
         reader: R,
         checks: Checks,
     ) -> Self {
-        let state = State::builder()
-            .with_database(Db(reader))
-            .with_bundle_update()
-            .build();
+        Self::with_state(chain, time, block, block_state(reader), checks)
+    }
+
+    /// An EVM with a given environment on a state that may have changed already.
+    pub(crate) fn with_state(
+        chain: &ChainConfig,
+        time: u64,
+        block: BlockEnv,
+        state: BlockState<R>,
+        checks: Checks,
+    ) -> Self {
         match &chain.kind {
             ChainKind::Optimism(rules) => {
                 let spec = op_spec(&rules.forks, time);
                 let mut cfg = CfgEnv::new_with_spec(spec).with_chain_id(chain.chain_id);
                 checks.apply(&mut cfg);
-                let mut evm =
-                    OpEvmFactory::<OpTx>::default().create_evm(state, EvmEnv::new(cfg, block));
+                let mut evm = OpEvmFactory::<OpTx>::default().create_evm_with_inspector(
+                    state,
+                    EvmEnv::new(cfg, block),
+                    Probe::default(),
+                );
+                evm.disable_inspector();
                 patches::limit_precompiles(spec, evm.precompiles_mut());
                 Self::Op(Box::new(evm))
             }
@@ -174,9 +192,13 @@ impl<R: StateReader> Machine<R> {
                     cfg.set_max_blobs_per_tx(params.max_blobs_per_tx);
                 }
                 checks.apply(&mut cfg);
-                Self::Eth(Box::new(
-                    EthEvmFactory::default().create_evm(state, EvmEnv::new(cfg, block)),
-                ))
+                let mut evm = EthEvmFactory::default().create_evm_with_inspector(
+                    state,
+                    EvmEnv::new(cfg, block),
+                    Probe::default(),
+                );
+                evm.disable_inspector();
+                Self::Eth(Box::new(evm))
             }
         }
     }
@@ -185,6 +207,56 @@ impl<R: StateReader> Machine<R> {
         match self {
             Self::Op(evm) => evm.db_mut(),
             Self::Eth(evm) => evm.db_mut(),
+        }
+    }
+
+    /// Gives the state back, with all that was committed.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn into_state(self) -> BlockState<R> {
+        match self {
+            Self::Op(evm) => evm.finish().0,
+            Self::Eth(evm) => evm.finish().0,
+        }
+    }
+
+    /// Lets `watch` see all that is executed from now on.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn watch(&mut self, watch: crate::trace::Watch) {
+        let probe = Probe::of(watch);
+        match self {
+            Self::Op(evm) => {
+                *evm.inspector_mut() = probe;
+                evm.enable_inspector();
+            }
+            Self::Eth(evm) => {
+                *evm.inspector_mut() = probe;
+                evm.enable_inspector();
+            }
+        }
+    }
+
+    /// Ends watching.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn unwatch(&mut self) -> Option<crate::trace::Watch> {
+        let probe = match self {
+            Self::Op(evm) => {
+                evm.disable_inspector();
+                core::mem::take(evm.inspector_mut())
+            }
+            Self::Eth(evm) => {
+                evm.disable_inspector();
+                core::mem::take(evm.inspector_mut())
+            }
+        };
+        probe.into_watch()
+    }
+
+    /// The precompiles in force, to be changed.
+    #[cfg(feature = "rpc")]
+    pub(crate) fn precompiles_mut(&mut self) -> &mut PrecompilesMap {
+        match self {
+            Self::Op(evm) => evm.precompiles_mut(),
+            Self::Eth(evm) => evm.precompiles_mut(),
         }
     }
 
@@ -248,6 +320,22 @@ impl<R: StateReader> Machine<R> {
         Ok(account.map_or(0, |account| account.nonce))
     }
 
+    /// The account's balance right now, wei.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn balance(&mut self, address: Address) -> Result<U256, StateError> {
+        let account = revm::Database::basic(self.state(), address).map_err(database_error)?;
+        Ok(account.map_or(U256::ZERO, |account| account.balance))
+    }
+
+    /// Whether the transactions that follow pay no fees at all.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn set_free(&mut self, free: bool) {
+        match self {
+            Self::Op(evm) => evm.cfg.disable_fee_charge = free,
+            Self::Eth(evm) => evm.cfg.disable_fee_charge = free,
+        }
+    }
+
     /// All committed changes.
     pub(crate) fn into_diff(mut self) -> StateDiff {
         let state = self.state();
@@ -264,6 +352,9 @@ pub(crate) enum Checks {
     /// As calls need it: any nonce, any sender, any gas limit; if `free`, no fees at all.
     #[cfg(feature = "rpc")]
     Call { free: bool },
+    /// As simulated blocks need it: any sender; without `validation` any nonce and base fee too.
+    #[cfg(feature = "tracing")]
+    Simulate { validation: bool },
 }
 
 impl Checks {
@@ -279,6 +370,14 @@ impl Checks {
                 cfg.disable_base_fee = free;
                 cfg.disable_fee_charge = free;
                 cfg.tx_gas_limit_cap = Some(u64::MAX);
+            }
+            #[cfg(feature = "tracing")]
+            Self::Simulate { validation } => {
+                cfg.disable_nonce_check = !validation;
+                cfg.disable_eip3607 = true;
+                cfg.disable_block_gas_limit = true;
+                cfg.disable_base_fee = !validation;
+                cfg.tx_gas_limit_cap = if validation { None } else { Some(u64::MAX) };
             }
         }
     }
@@ -368,10 +467,38 @@ pub(crate) fn outcome<H: core::fmt::Debug, E: InvalidTxError>(
         ExecutionResult::Halt { reason, .. } => {
             let reason = format!("{reason:?}");
             outcome.out_of_gas = reason.contains("OutOfGas");
-            outcome.halt = Some(reason);
+            outcome.halt = Some(halt_words(&reason));
         }
     }
     Ok(outcome)
+}
+
+/// Why execution stopped, in the words that clients expect: those of geth.
+fn halt_words(reason: &str) -> String {
+    // On OP chains the reasons of Ethereum come wrapped.
+    let inner = reason.strip_prefix("Base(").unwrap_or(reason);
+    let name = inner.split(['(', ')', ' ']).next().unwrap_or(inner);
+    match name {
+        "OutOfGas" => "out of gas",
+        "StackUnderflow" => "stack underflow",
+        "StackOverflow" => "stack limit reached 1024 (1023)",
+        "InvalidJump" => "invalid jump destination",
+        "OpcodeNotFound" | "NotActivated" => "invalid opcode",
+        "InvalidFEOpcode" => "invalid opcode: INVALID",
+        "CreateCollision" => "contract address collision",
+        "OutOfFunds" => "insufficient balance for transfer",
+        "CallTooDeep" => "max call depth exceeded",
+        "NonceOverflow" => "nonce uint64 overflow",
+        "OutOfOffset" => "return data out of bounds",
+        "StateChangeDuringStaticCall" | "CallNotAllowedInsideStatic" => "write protection",
+        "CreateContractSizeLimit" => "max code size exceeded",
+        "CreateContractStartingWithEF" => "invalid code: must not begin with 0xef",
+        "CreateInitCodeSizeLimit" => "max initcode size exceeded",
+        "FailedDeposit" => "deposit failed",
+        _ if reason.contains("OutOfGas") => "out of gas",
+        _ => reason,
+    }
+    .to_string()
 }
 
 pub(crate) fn database_error(error: EvmDatabaseError<StateError>) -> StateError {

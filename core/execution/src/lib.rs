@@ -24,9 +24,16 @@ pub mod execute;
 pub mod fees;
 pub mod genesis;
 pub mod header;
+#[cfg(feature = "rpc")]
+mod overrides;
 mod patches;
 pub mod receipt;
+pub mod record;
+#[cfg(feature = "tracing")]
+pub mod simulate;
 pub mod state;
+#[cfg(feature = "tracing")]
+pub mod trace;
 pub mod transaction;
 pub mod witness;
 
@@ -40,6 +47,7 @@ pub use fees::L1Costs;
 pub use genesis::{GenesisBlock, genesis};
 pub use opal_trie::Account;
 pub use receipt::Receipt;
+pub use record::{RecordedWitness, Recorder};
 pub use state::{AccountDiff, SlotDiff, StateDiff, StateError, StateReader};
 pub use transaction::{Transaction, TransactionError, TxType, VerifiedTx};
 pub use witness::Witness;

@@ -7,8 +7,7 @@
 //! assembly in [`crate::header`].
 
 use crate::{
-    database::BlockState,
-    evm::{Outcome, TxError, outcome},
+    evm::{OpMachine, Outcome, TxError, outcome},
     state::StateReader,
 };
 use alloy_evm::{
@@ -17,16 +16,11 @@ use alloy_evm::{
     precompiles::{DynPrecompile, Precompile, PrecompileInput, PrecompilesMap},
 };
 use alloy_hardforks::{EthereumHardfork, EthereumHardforks, ForkCondition};
-use alloy_op_evm::{
-    OpBlockExecutionCtx, OpBlockExecutor, OpEvm, OpTx, block::OpAlloyReceiptBuilder,
-};
+use alloy_op_evm::{OpBlockExecutionCtx, OpBlockExecutor, OpTx, block::OpAlloyReceiptBuilder};
 use alloy_op_hardforks::{OpHardfork, OpHardforks};
 use alloy_primitives::{Address, address};
 use op_revm::OpSpecId;
-use revm::{
-    inspector::NoOpInspector,
-    precompile::{PrecompileHalt, PrecompileId, PrecompileOutput},
-};
+use revm::precompile::{PrecompileHalt, PrecompileId, PrecompileOutput};
 
 const BN256_PAIRING: Address = address!("0000000000000000000000000000000000000008");
 
@@ -59,7 +53,7 @@ pub(crate) fn limit_precompiles(spec: OpSpecId, precompiles: &mut PrecompilesMap
 /// Correction 2: deposits are exempt from the gas cap of EIP-7825; the crate runs them with no
 /// more gas than the cap, so large ones fail.
 pub(crate) fn transact_op<R: StateReader>(
-    evm: &mut OpEvm<BlockState<R>, NoOpInspector, PrecompilesMap>,
+    evm: &mut OpMachine<R>,
     tx: OpTx,
     is_deposit: bool,
 ) -> Result<Outcome, TxError> {
@@ -98,12 +92,9 @@ impl OpHardforks for CanyonNow {
 /// only for blocks two seconds apart, whatever the chain's block time.
 /// spec: canyon/overview.md
 pub(crate) fn deploy_create2_deployer<R: StateReader>(
-    evm: OpEvm<BlockState<R>, NoOpInspector, PrecompilesMap>,
+    evm: OpMachine<R>,
     time: u64,
-) -> (
-    OpEvm<BlockState<R>, NoOpInspector, PrecompilesMap>,
-    Result<(), TxError>,
-) {
+) -> (OpMachine<R>, Result<(), TxError>) {
     let mut executor = OpBlockExecutor::new(
         evm,
         OpBlockExecutionCtx::default(),

@@ -4,7 +4,8 @@ mod support;
 
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
 use opal_execution::call::{
-    BlockOverrides, CallEnv, CallError, StateOverride, TransactionRequest, call, estimate_gas,
+    BlockOverrides, CallEnv, CallError, CallSetup, StateOverride, TransactionRequest, call,
+    estimate_gas,
 };
 use opal_protocol::Fork;
 use support::*;
@@ -119,14 +120,14 @@ fn estimates_are_enough_and_not_much_more() {
     for fork in [Fork::Bedrock, Fork::Karst] {
         let mut world = World::new(op_chain(fork));
         assert_eq!(
-            estimate_gas(&env(&world), &request(ALICE), None),
+            estimate_gas(&env(&world), CallSetup::new(&request(ALICE))),
             Ok(21_000)
         );
         // sstore(number, 1): a fresh slot.
         world
             .state
             .deploy(CONTRACT, vec![0x60, 1, 0x43, 0x55, 0x00]);
-        let gas = estimate_gas(&env(&world), &request(CONTRACT), None).unwrap();
+        let gas = estimate_gas(&env(&world), CallSetup::new(&request(CONTRACT))).unwrap();
         let exact = call(&env(&world), &request(CONTRACT), None, None)
             .unwrap()
             .gas_used;
@@ -147,7 +148,7 @@ fn an_estimate_never_exceeds_what_a_transaction_may_ask_for() {
     let estimate = |fork| {
         let mut world = World::new(op_chain(fork));
         world.state.deploy(CONTRACT, code.to_vec());
-        estimate_gas(&env(&world), &request(CONTRACT), None)
+        estimate_gas(&env(&world), CallSetup::new(&request(CONTRACT)))
     };
     let gas = estimate(Fork::Jovian).unwrap();
     assert!(gas > 1 << 24, "{gas}");
@@ -161,7 +162,7 @@ fn a_revert_hands_back_its_reason() {
     let code = [0x60, 0xaa, 0x60, 0, 0x53, 0x60, 1, 0x60, 0, 0xfd];
     world.state.deploy(CONTRACT, code.to_vec());
     let reason = Bytes::from_static(&[0xaa]);
-    let estimate = estimate_gas(&env(&world), &request(CONTRACT), None);
+    let estimate = estimate_gas(&env(&world), CallSetup::new(&request(CONTRACT)));
     assert_eq!(estimate, Err(CallError::Revert(reason.clone())));
     let outcome = call(&env(&world), &request(CONTRACT), None, None).unwrap();
     assert!(!outcome.success);

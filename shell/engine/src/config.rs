@@ -129,6 +129,12 @@ pub struct RpcLimits {
     pub batch_max: u32,
     /// Gas of one `eth_call`.
     pub call_gas_max: u64,
+    /// Traces, simulations and witnesses made at once; further ones wait.
+    pub traces_max: usize,
+    /// Duration of one trace unless the request asks for another.
+    pub trace_timeout: Duration,
+    /// Longest duration that a request may ask for.
+    pub trace_timeout_max: Duration,
     /// Blocks that one `eth_getLogs` may search.
     pub log_blocks_max: u64,
     /// Logs that one `eth_getLogs` may answer.
@@ -152,6 +158,9 @@ impl Default for RpcLimits {
             response_bytes_max: 64 << 20,
             batch_max: 1_000,
             call_gas_max: 50_000_000,
+            traces_max: 2,
+            trace_timeout: Duration::from_secs(5),
+            trace_timeout_max: Duration::from_secs(60),
             log_blocks_max: 100_000,
             logs_max: 20_000,
             filters_max: 1_024,

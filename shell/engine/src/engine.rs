@@ -176,6 +176,7 @@ impl Engine {
             tip: Arc::default(),
             cache: Arc::default(),
             history_blocks: config.history_blocks,
+            turns: Arc::default(),
         };
         let access = &config.rpc_access;
         let public = rpc::start_public(eth.clone(), config.rpc_addr, access).await?;

@@ -3,7 +3,7 @@
 use crate::{pool::PoolError, view::ViewError};
 use alloy_primitives::Bytes;
 use jsonrpsee::types::ErrorObjectOwned;
-use opal_execution::call::CallError;
+use opal_execution::{call::CallError, trace::TraceError};
 use opal_rpc::EngineError;
 use std::fmt::Display;
 
@@ -18,6 +18,10 @@ const UNKNOWN_BLOCK: i32 = -39_001;
 const REVERTED: i32 = 3;
 /// A transaction whose conditions do not hold (`eth_sendRawTransactionConditional`).
 const CONDITIONAL_REJECTED: i32 = -32_003;
+/// An override moves a precompile to where it is. spec: execution-apis, eth_simulateV1
+const MOVED_TO_ITSELF: i32 = -38_022;
+/// Overrides move several precompiles to one address.
+const MOVED_TWICE: i32 = -38_023;
 /// More than a limit allows.
 const LIMIT_EXCEEDED: i32 = -32_005;
 
@@ -81,17 +85,55 @@ pub(crate) fn from_call(problem: CallError) -> ErrorObjectOwned {
     match problem {
         CallError::Revert(data) => reverted(&data),
         CallError::State(e) => internal(e),
+        CallError::MovedToItself(_) => error(MOVED_TO_ITSELF, problem.to_string()),
+        CallError::MovedTwice(_) => error(MOVED_TWICE, problem.to_string()),
         other => server(other),
+    }
+}
+
+pub(crate) fn from_trace(problem: TraceError) -> ErrorObjectOwned {
+    match problem {
+        TraceError::Options(problem) => invalid_params(problem),
+        TraceError::TooLarge(_) => limit_exceeded(problem),
+        TraceError::Call(problem) => from_call(problem),
+        TraceError::Stopped | TraceError::Block(_) => server(problem),
     }
 }
 
 /// Code 3 with the data, and the reason in words where the data is `Error(string)`.
 pub(crate) fn reverted(data: &Bytes) -> ErrorObjectOwned {
-    let message = match revert_reason(data) {
+    ErrorObjectOwned::owned(REVERTED, revert_message(data), Some(data))
+}
+
+/// `execution reverted`, and why where the data says it in a known way.
+pub(crate) fn revert_message(data: &[u8]) -> String {
+    match revert_reason(data).or_else(|| panic_reason(data)) {
         Some(reason) => format!("execution reverted: {reason}"),
         None => "execution reverted".to_owned(),
+    }
+}
+
+/// What the code of ABI-encoded `Panic(uint256)` stands for in Solidity.
+fn panic_reason(data: &[u8]) -> Option<String> {
+    let code = data.strip_prefix(&[0x4e, 0x48, 0x7b, 0x71])?.get(..32)?;
+    let (code, high) = code.split_last()?;
+    if high.iter().any(|b| *b != 0) {
+        return None;
+    }
+    let meaning = match code {
+        0x00 => "generic panic",
+        0x01 => "assert(false)",
+        0x11 => "arithmetic underflow or overflow",
+        0x12 => "division or modulo by zero",
+        0x21 => "enum overflow",
+        0x22 => "invalid encoded storage byte array accessed",
+        0x31 => "out-of-bounds array access; popping on an empty array",
+        0x32 => "out-of-bounds access of an array or bytesN",
+        0x41 => "out of memory",
+        0x51 => "uninitialized function",
+        _ => return Some(format!("unknown panic code: {code:#x}")),
     };
-    ErrorObjectOwned::owned(REVERTED, message, Some(data))
+    Some(meaning.to_owned())
 }
 
 /// The string of ABI-encoded `Error(string)`.

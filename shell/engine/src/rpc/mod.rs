@@ -19,13 +19,17 @@ mod logs;
 pub(crate) mod node;
 mod receipt_fees;
 mod server;
+mod simulate;
 mod state;
 mod submit;
 mod subscriptions;
 #[cfg(test)]
 mod tests;
 mod throttle;
+mod trace;
 mod transactions;
+mod turns;
+mod witness;
 
 pub(crate) use server::{PublicServers, Running, start_auth, start_public};
 
@@ -46,6 +50,7 @@ use opal_rpc::EthClient;
 use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
+pub(crate) use turns::Turns;
 
 /// What the public methods work with. Clones share it.
 #[derive(Clone, Debug)]
@@ -64,6 +69,8 @@ pub(crate) struct Eth {
     pub(crate) tip: Arc<Mutex<(B256, u128)>>,
     /// Blocks below the flushed one whose state is kept.
     pub(crate) history_blocks: u64,
+    /// Bounds what traces cost together.
+    pub(crate) turns: Arc<Turns>,
 }
 
 impl Eth {

@@ -4,9 +4,9 @@ use super::{
     Eth, Module, Registered, blocks, debug, fees, filters,
     gate::{Gate, Rules},
     ipc::{self, IpcServer},
-    node, state, submit, subscriptions,
+    node, simulate, state, submit, subscriptions,
     throttle::Throttled,
-    transactions,
+    trace, transactions, witness,
 };
 use crate::{
     config::RpcAccess,
@@ -195,12 +195,15 @@ fn auth_methods(eth: Eth) -> Result<Methods, RegisterMethodError> {
 fn register(module: &mut Module) -> Registered {
     blocks::register(module)?;
     state::register(module)?;
+    simulate::register(module)?;
     fees::register(module)?;
     filters::register(module)?;
     transactions::register(module)?;
     submit::register(module)?;
     subscriptions::register(module)?;
     node::register(module)?;
+    trace::register(module)?;
+    witness::register(module)?;
     debug::register(module)
 }
 

@@ -2,14 +2,15 @@
 
 use super::{
     Args, Eth, Module, Registered, RpcResult, convert,
-    error::{from_call, from_view, internal, invalid_params, reverted, server},
+    error::{from_call, from_trace, from_view, internal, invalid_params, reverted, server},
     method,
 };
 use alloy_eips::{BlockId, BlockNumberOrTag};
 use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256};
 use opal_execution::{
     StateReader,
-    call::{self, BlockOverrides, CallEnv, StateOverride, TransactionRequest},
+    call::{self, BlockOverrides, CallEnv, CallSetup, StateOverride, TransactionRequest},
+    trace,
 };
 use serde_json::{Value, json};
 
@@ -122,7 +123,11 @@ fn register_calls(module: &mut Module) -> Registered {
     method(module, "eth_estimateGas", |eth, args| {
         let request: TransactionRequest = args.next()?;
         let id: Option<BlockId> = args.optional()?;
-        let overrides: Option<StateOverride> = args.optional()?;
+        let setup = CallSetup {
+            request: &request,
+            state: args.optional()?,
+            block: args.optional()?,
+        };
         let (state, header) = eth.state(id)?;
         let env = CallEnv {
             chain: &eth.api.chain,
@@ -130,7 +135,35 @@ fn register_calls(module: &mut Module) -> Registered {
             reader: &state,
             gas_cap: eth.limits.call_gas_max,
         };
-        let gas = call::estimate_gas(&env, &request, overrides).map_err(from_call)?;
+        let gas = call::estimate_gas(&env, setup).map_err(from_call)?;
         Ok(convert::quantity(gas))
-    })
+    })?;
+    method(module, "eth_createAccessList", create_access_list)
+}
+
+fn create_access_list(eth: &Eth, args: &mut Args<'_>) -> RpcResult<Value> {
+    let request: TransactionRequest = args.next()?;
+    let id: Option<BlockId> = args.optional()?;
+    let setup = CallSetup {
+        request: &request,
+        state: args.optional()?,
+        block: None,
+    };
+    let turn = eth.turns.take(&eth.limits, None)?;
+    let (state, header) = eth.state(id)?;
+    let env = CallEnv {
+        chain: &eth.api.chain,
+        header: &header,
+        reader: &state,
+        gas_cap: eth.limits.call_gas_max,
+    };
+    let touched = trace::create_access_list(&env, setup, &turn.budget).map_err(from_trace)?;
+    let mut answer = json!({
+        "accessList": touched.list,
+        "gasUsed": convert::quantity(touched.gas_used),
+    });
+    if let (Some(error), Some(object)) = (touched.error, answer.as_object_mut()) {
+        object.insert("error".to_owned(), error.into());
+    }
+    Ok(answer)
 }

@@ -24,6 +24,7 @@ fn eth() -> Eth {
         tip: Arc::default(),
         cache: Arc::default(),
         history_blocks: 100,
+        turns: Arc::default(),
     }
 }
 

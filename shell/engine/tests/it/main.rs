@@ -9,4 +9,6 @@ mod restart;
 mod rpc;
 mod servers;
 mod speed;
+mod trace;
+mod witness;
 mod world;

@@ -7,7 +7,7 @@ use opal_protocol::Fork;
 use serde_json::{Value, json};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-async fn post(url: &str, body: String, token: Option<String>) -> (u16, Value) {
+pub(crate) async fn post(url: &str, body: String, token: Option<String>) -> (u16, Value) {
     let mut request = reqwest::Client::new()
         .post(url)
         .header("content-type", "application/json")
