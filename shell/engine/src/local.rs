@@ -25,8 +25,8 @@ pub enum ImportError {
     /// The block breaks the rules.
     #[error("{reason}")]
     Invalid {
-        /// Its newest valid ancestor.
-        latest_valid: B256,
+        /// Its newest valid ancestor, if that is known.
+        latest_valid: Option<B256>,
         /// What is wrong.
         reason: String,
     },
@@ -69,12 +69,10 @@ impl LocalEngine {
     pub fn import(&self, rlp: &[u8]) -> Result<B256, ImportError> {
         let raw = decode_block(rlp)?;
         let (hash, parent) = (raw.hash, raw.block.header.parent_hash);
-        let block = self.api.recover(hash, raw.block);
-        let block = block.map_err(|(latest_valid, reason)| ImportError::Invalid {
-            latest_valid,
-            reason,
-        })?;
-        let insert = |reply| Command::Insert(Box::new(block), reply);
+        let insert = |reply| match self.api.recover(hash, raw.block) {
+            Ok(block) => Command::Insert(Box::new(block), reply),
+            Err(reason) => Command::Reject(hash, parent, reason, reply),
+        };
         match self.api.tree.ask_blocking(insert) {
             Ok(InsertOutcome::Valid) => Ok(hash),
             Ok(InsertOutcome::Invalid {

@@ -4,7 +4,7 @@
 //! is not decided here. Invariant: the header's hash is the hash of the bytes that held it.
 
 use crate::engine_api::DecodedPayload;
-use alloy_consensus::Header;
+use alloy_consensus::{Header, proofs::ordered_trie_root_with_encoder};
 use alloy_eips::eip4895::Withdrawals;
 use alloy_primitives::{B256, Bytes, keccak256};
 use alloy_rlp::{Decodable, Header as RlpHeader, PayloadView};
@@ -29,6 +29,14 @@ pub enum BlockRlpError {
     /// Bytes follow the block.
     #[error("block RLP: {0} bytes follow the block")]
     TrailingBytes(usize),
+    /// Its transactions are not those of its header.
+    #[error("header field transactionsRoot: is {header}, the body's is {body}")]
+    Transactions {
+        /// The root in the header.
+        header: B256,
+        /// The root of the transactions that came with it.
+        body: B256,
+    },
     /// It has ommers, which ended with the Merge. spec: EIP-3675
     #[error("block RLP: it has {0} ommers, must have none")]
     Ommers(usize),
@@ -66,7 +74,12 @@ pub(crate) fn decode_block(rlp: &[u8]) -> Result<RawBlock, BlockRlpError> {
     }
     let transactions = list("transactions", &mut &*transactions)?;
     let transactions = transactions.into_iter().map(transaction);
-    let transactions = transactions.collect::<Result<_, _>>()?;
+    let transactions: Vec<Bytes> = transactions.collect::<Result<_, _>>()?;
+    let body = ordered_trie_root_with_encoder(&transactions, |tx, out| out.extend_from_slice(tx));
+    if body != header.transactions_root {
+        let header = header.transactions_root;
+        return Err(BlockRlpError::Transactions { header, body });
+    }
     let withdrawals = withdrawals.map(|bytes| whole("withdrawals", bytes));
     Ok(RawBlock {
         hash,
@@ -74,6 +87,7 @@ pub(crate) fn decode_block(rlp: &[u8]) -> Result<RawBlock, BlockRlpError> {
             header,
             transactions,
             withdrawals: withdrawals.transpose()?.map(Withdrawals::new),
+            blob_hashes: None,
         },
     })
 }

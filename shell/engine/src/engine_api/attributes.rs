@@ -5,8 +5,10 @@
 
 use super::{INVALID_ATTRIBUTES, INVALID_PARAMS, UNSUPPORTED_FORK, Version, refuse};
 use alloy_consensus::Header;
+use alloy_primitives::{B256, Bytes};
+use alloy_rpc_types_engine::PayloadId;
 use op_alloy_rpc_types_engine::OpPayloadAttributes;
-use opal_execution::ChainConfig;
+use opal_execution::{BlockAttributes, ChainConfig, EthFork};
 use opal_protocol::Fork;
 use opal_rpc::EngineError;
 
@@ -17,7 +19,7 @@ pub(super) fn check_version(
     attributes: &OpPayloadAttributes,
 ) -> Result<(), EngineError> {
     let base = &attributes.payload_attributes;
-    let active = |fork| chain.is_op_active(fork, base.timestamp);
+    let fork = chain.eth_fork(base.timestamp);
     let has_root = base.parent_beacon_block_root.is_some();
     let has_withdrawals = base.withdrawals.is_some();
     match version {
@@ -26,10 +28,10 @@ pub(super) fn check_version(
                 let message = "withdrawals and parentBeaconBlockRoot are not part of V1";
                 return Err(refuse(INVALID_PARAMS, message));
             }
-            if active(Fork::Canyon) {
+            if fork >= EthFork::Shanghai {
                 return Err(refuse(
                     INVALID_PARAMS,
-                    "forkchoiceUpdatedV1 called after Canyon",
+                    "forkchoiceUpdatedV1 called after Shanghai (Canyon)",
                 ));
             }
         }
@@ -38,12 +40,13 @@ pub(super) fn check_version(
                 let message = "parentBeaconBlockRoot is not part of V2";
                 return Err(refuse(INVALID_ATTRIBUTES, message));
             }
-            if active(Fork::Ecotone) {
-                let message = "forkchoiceUpdatedV2 cannot build from Ecotone on, use V3";
+            if fork >= EthFork::Cancun {
+                let message = "forkchoiceUpdatedV2 cannot build from Cancun (Ecotone) on, use V3";
                 return Err(refuse(UNSUPPORTED_FORK, message));
             }
-            if has_withdrawals != active(Fork::Canyon) {
-                let message = "withdrawals must be present from Canyon on, and absent before";
+            if has_withdrawals != (fork >= EthFork::Shanghai) {
+                let message =
+                    "withdrawals must be present from Shanghai (Canyon) on, and absent before";
                 return Err(refuse(INVALID_ATTRIBUTES, message));
             }
         }
@@ -57,8 +60,8 @@ pub(super) fn check_version(
                     "parentBeaconBlockRoot is missing",
                 ));
             }
-            if !active(Fork::Ecotone) {
-                let message = "forkchoiceUpdatedV3 cannot build before Ecotone, use V2";
+            if fork < EthFork::Cancun {
+                let message = "forkchoiceUpdatedV3 cannot build before Cancun (Ecotone), use V2";
                 return Err(refuse(UNSUPPORTED_FORK, message));
             }
         }
@@ -81,7 +84,15 @@ pub(super) fn check_values(
         ));
     }
     if !chain.is_optimism() {
-        return bad("payloads are built for OP chains only".into());
+        let of_l2 = attributes.transactions.is_some()
+            || attributes.no_tx_pool.is_some()
+            || attributes.gas_limit.is_some()
+            || attributes.eip_1559_params.is_some()
+            || attributes.min_base_fee.is_some();
+        return match of_l2 {
+            true => bad("the fields that OP chains add do not exist on Ethereum".into()),
+            false => Ok(()),
+        };
     }
     if attributes.gas_limit.is_none() {
         return bad("gasLimit is required".into());
@@ -110,4 +121,45 @@ pub(super) fn check_values(
         return bad("minBaseFee must be present from Jovian on, and absent before".into());
     }
     Ok(())
+}
+
+/// The id of the payload with these attributes on `parent`: the same attributes have the same id,
+/// and its first byte is the method's version.
+pub(super) fn payload_id(
+    version: Version,
+    parent: &B256,
+    attributes: &OpPayloadAttributes,
+) -> PayloadId {
+    let version = version as u8;
+    if attributes.payload_attributes.withdrawals.is_some() {
+        return attributes.payload_id(parent, version);
+    }
+    // The reference client hashes absent withdrawals as an empty list; the library leaves them out.
+    let mut attributes = attributes.clone();
+    attributes.payload_attributes.withdrawals = Some(Vec::new());
+    attributes.payload_id(parent, version)
+}
+
+/// What a block is built with. On Ethereum the gas limit stays what it is.
+pub(super) fn to_block_attributes(
+    chain: &ChainConfig,
+    parent: &Header,
+    attributes: &OpPayloadAttributes,
+) -> Result<BlockAttributes, EngineError> {
+    if chain.is_optimism() {
+        return BlockAttributes::from_op(attributes)
+            .ok_or_else(|| refuse(INVALID_ATTRIBUTES, "gasLimit is required"));
+    }
+    let base = &attributes.payload_attributes;
+    Ok(BlockAttributes {
+        timestamp: base.timestamp,
+        prev_randao: base.prev_randao,
+        fee_recipient: base.suggested_fee_recipient,
+        gas_limit: parent.gas_limit,
+        parent_beacon_block_root: base.parent_beacon_block_root,
+        withdrawals: base.withdrawals.clone(),
+        eip1559_params: None,
+        min_base_fee: None,
+        extra_data: Bytes::from_static(b"opal"),
+    })
 }

@@ -21,12 +21,14 @@ use crate::{
     rpc::node::Syncing,
     tree::{Command, ForkchoiceOutcome, ForkchoiceRefused, InsertOutcome, TreeHandle},
 };
-use alloy_primitives::{B256, U256};
+use alloy_consensus::Transaction as _;
+use alloy_eips::eip7594::BlobTransactionSidecarVariant;
+use alloy_primitives::{B256, Bytes, U256};
 use alloy_rpc_types_engine::{
     ForkchoiceState, ForkchoiceUpdated, PayloadId, PayloadStatus, PayloadStatusEnum,
 };
 use op_alloy_rpc_types_engine::OpPayloadAttributes;
-use opal_execution::{BlockAttributes, ChainConfig};
+use opal_execution::{ChainConfig, EthFork, Transaction, execute_block};
 use opal_rpc::EngineError;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -62,6 +64,10 @@ pub(crate) enum Version {
 pub(crate) struct Fetched {
     pub(crate) block: Arc<ChainBlock>,
     pub(crate) fees: U256,
+    /// Ethereum: blobs of the block's transactions.
+    pub(crate) sidecars: Vec<Arc<BlobTransactionSidecarVariant>>,
+    /// Ethereum: what the block asks of the consensus layer.
+    pub(crate) requests: Vec<Bytes>,
 }
 
 /// The Engine API over the parts that do the work. Clones share them.
@@ -92,6 +98,13 @@ impl Api {
                 validation_error: "head is zero".into(),
             };
             return Ok(ForkchoiceUpdated::new(PayloadStatus::new(status, None)));
+        }
+        if self.is_old_head(state.head_block_hash)? {
+            // On Ethereum a head that has descendants is taken for a consensus layer that catches
+            // up. spec: execution-apis paris.md#engine_forkchoiceupdatedv1
+            let hash = Some(state.head_block_hash);
+            let status = PayloadStatus::new(PayloadStatusEnum::Valid, hash);
+            return Ok(ForkchoiceUpdated::new(status));
         }
         let outcome = self
             .tree
@@ -125,6 +138,19 @@ impl Api {
         }
     }
 
+    /// Whether the block is an ancestor of the head, where heads do not go back.
+    fn is_old_head(&self, hash: B256) -> Result<bool, EngineError> {
+        let view = self.tree.view();
+        if self.chain.is_optimism() || hash == view.head.hash {
+            return Ok(false);
+        }
+        let failed = |e: crate::store::StoreError| refuse(INTERNAL, e.to_string());
+        let Some(header) = view.header(&hash).map_err(failed)? else {
+            return Ok(false);
+        };
+        view.is_canonical(&hash, header.number).map_err(failed)
+    }
+
     /// Starts building on the head, which the fork choice has just set.
     async fn start_job(
         &self,
@@ -153,7 +179,7 @@ impl Api {
             .map_err(|e| internal(e.to_string()))?;
         let parent = parent.ok_or_else(|| internal(format!("block {parent_hash} is gone")))?;
         attributes::check_values(&self.chain, &parent, attributes)?;
-        let id = attributes.payload_id(&parent_hash, version as u8);
+        let id = attributes::payload_id(version, &parent_hash, attributes);
         if self.jobs.get(id).is_some() {
             return Ok(id);
         }
@@ -169,8 +195,7 @@ impl Api {
                 )
             },
         )?;
-        let block_attributes = BlockAttributes::from_op(attributes)
-            .ok_or_else(|| refuse(INVALID_ATTRIBUTES, "gasLimit is required"))?;
+        let block_attributes = attributes::to_block_attributes(&self.chain, &parent, attributes)?;
         let request = BuildRequest {
             state,
             parent,
@@ -210,45 +235,96 @@ impl Api {
             .ask(|reply| Command::InsertBuilt(block, reply))
             .await
             .map_err(|e| refuse(INTERNAL, e.to_string()))?;
+        let (mut sidecars, mut requests) = (Vec::new(), Vec::new());
+        if !self.chain.is_optimism() {
+            let blob_transactions = chain_block
+                .transaction_hashes()
+                .iter()
+                .zip(&chain_block.body.transactions)
+                .filter(|(_, encoded)| encoded.first() == Some(&3));
+            let found = blob_transactions.filter_map(|(hash, _)| self.pool.sidecar(hash));
+            sidecars.extend(found);
+            requests = self.requests(&chain_block)?;
+        }
         Ok(Fetched {
             block: chain_block,
             fees,
+            sidecars,
+            requests,
         })
     }
 
-    /// `engine_newPayload`, after the checks of its version: `header` is complete but for its hash,
-    /// which must be `hash`.
+    /// What a block of ours asks of the consensus layer: executed again, because blocks do not keep
+    /// it. spec: EIP-7685
+    fn requests(&self, block: &ChainBlock) -> Result<Vec<Bytes>, EngineError> {
+        if self.chain.eth_fork(block.header.timestamp) < EthFork::Prague {
+            return Ok(Vec::new());
+        }
+        let internal = |e: String| refuse(INTERNAL, e);
+        let (view, parent_hash) = (self.tree.view(), block.header.parent_hash);
+        let parent = view
+            .header(&parent_hash)
+            .map_err(|e| internal(e.to_string()))?
+            .ok_or_else(|| internal(format!("block {parent_hash} is gone")))?;
+        let state = view
+            .state_at(parent_hash)
+            .map_err(|e| internal(e.to_string()))?;
+        let withdrawals = block.body.withdrawals.as_ref().map(|w| w.as_slice());
+        let transactions = block.transactions();
+        execute_block(
+            &self.chain,
+            &parent,
+            &block.header,
+            &transactions,
+            withdrawals,
+            state,
+        )
+        .map(|executed| executed.requests)
+        .map_err(|e| internal(e.to_string()))
+    }
+
+    /// `engine_newPayload`, after the checks of its version: a header that is complete but for its
+    /// hash, which must be `hash`; or why the payload makes no block.
     pub(crate) async fn insert(
         &self,
         hash: B256,
-        decoded: DecodedPayload,
+        decoded: Result<DecodedPayload, String>,
     ) -> Result<PayloadStatus, EngineError> {
+        let decoded = match decoded {
+            Ok(decoded) => decoded,
+            Err(problem) => return Ok(invalid(None, problem)),
+        };
         let view = self.tree.view();
         let known = view
             .header(&hash)
             .map_err(|e| refuse(INTERNAL, e.to_string()))?;
         let found = decoded.header.hash_slow();
         if found != hash {
-            let validation_error = format!("block hash is {found}, the payload says {hash}");
-            let status = PayloadStatusEnum::Invalid { validation_error };
-            return Ok(PayloadStatus::new(status, None));
+            let problem = format!("blockHash: the payload's hash is {found}, it says {hash}");
+            return Ok(invalid(None, problem));
         }
         if known.is_some() {
             return Ok(PayloadStatus::new(PayloadStatusEnum::Valid, Some(hash)));
         }
-        let number = decoded.header.number;
+        let (number, parent) = (decoded.header.number, decoded.header.parent_hash);
         let this = self.clone();
-        let recover = move || this.recover(hash, decoded);
-        let recovered = tokio::task::spawn_blocking(recover)
+        let recovered = tokio::task::spawn_blocking(move || {
+            // The hash does not commit to this list.
+            let wrong_blobs = check_blob_hashes(&decoded);
+            (wrong_blobs, this.recover(hash, decoded))
+        });
+        let (wrong_blobs, recovered) = recovered
             .await
             .map_err(|e| refuse(INTERNAL, e.to_string()))?;
-        let block = match recovered {
-            Ok(block) => block,
-            Err((parent, reason)) => return Ok(invalid(parent, reason)),
-        };
+        if let (Ok(_), Err(problem)) = (&recovered, wrong_blobs) {
+            return Ok(invalid(None, problem));
+        }
         let outcome = self
             .tree
-            .ask(|reply| Command::Insert(Box::new(block), reply))
+            .ask(|reply| match recovered {
+                Ok(block) => Command::Insert(Box::new(block), reply),
+                Err(reason) => Command::Reject(hash, parent, reason, reply),
+            })
             .await;
         match outcome.map_err(|e| refuse(INTERNAL, e.to_string()))? {
             InsertOutcome::Valid => Ok(PayloadStatus::new(PayloadStatusEnum::Valid, Some(hash))),
@@ -282,16 +358,17 @@ impl Api {
             .send_if_modified(|syncing| syncing.take().is_some());
     }
 
-    /// Decodes the transactions; answers with the parent's hash if one is none.
+    /// Decodes the transactions; says which is none, if so.
     pub(crate) fn recover(
         &self,
         hash: B256,
         decoded: DecodedPayload,
-    ) -> Result<PendingBlock, (B256, String)> {
+    ) -> Result<PendingBlock, String> {
         let DecodedPayload {
             header,
             transactions,
             withdrawals,
+            ..
         } = decoded;
         match verify_transactions(&transactions, |hash| self.pool.verified(hash)) {
             Ok(transactions) => Ok(PendingBlock {
@@ -300,14 +377,38 @@ impl Api {
                 transactions,
                 withdrawals,
             }),
-            Err((index, e)) => Err((header.parent_hash, format!("transaction {index}: {e}"))),
+            Err((index, e)) => Err(format!("transactions: number {index}: {e}")),
         }
     }
 }
 
-fn invalid(latest_valid: B256, validation_error: String) -> PayloadStatus {
+/// Whether the blobs of the transactions are those that the caller expects, in order.
+/// spec: execution-apis cancun.md#engine_newpayloadv3
+fn check_blob_hashes(decoded: &DecodedPayload) -> Result<(), String> {
+    let Some(expected) = &decoded.blob_hashes else {
+        return Ok(());
+    };
+    let mut found = Vec::new();
+    for encoded in &decoded.transactions {
+        if encoded.first() == Some(&3)
+            && let Ok(tx) = Transaction::decode(encoded)
+        {
+            found.extend_from_slice(tx.blob_versioned_hashes().unwrap_or_default());
+        }
+    }
+    if found == *expected {
+        return Ok(());
+    }
+    let (found, expected) = (found.len(), expected.len());
+    Err(format!(
+        "expectedBlobVersionedHashes: the transactions carry {found} blobs, other than the \
+         {expected} expected ones"
+    ))
+}
+
+fn invalid(latest_valid: Option<B256>, validation_error: String) -> PayloadStatus {
     PayloadStatus::new(
         PayloadStatusEnum::Invalid { validation_error },
-        Some(latest_valid),
+        latest_valid,
     )
 }

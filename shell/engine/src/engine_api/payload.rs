@@ -3,19 +3,21 @@
 use super::{Fetched, INVALID_PARAMS, UNSUPPORTED_FORK, Version, refuse};
 use crate::block::ChainBlock;
 use alloy_consensus::Header;
-use alloy_eips::{eip4895::Withdrawals, eip7685::EMPTY_REQUESTS_HASH};
+use alloy_eips::{
+    eip4844::{Blob, Bytes48},
+    eip4895::Withdrawals,
+    eip7594::BlobTransactionSidecarVariant,
+    eip7685::Requests,
+};
 use alloy_primitives::{B256, Bytes, U256};
-use alloy_rpc_types_engine::{
-    BlobsBundleV1, ExecutionPayloadV1, ExecutionPayloadV2, ExecutionPayloadV3,
-};
+use alloy_rpc_types_engine::{ExecutionPayloadV1, ExecutionPayloadV2, ExecutionPayloadV3};
 use op_alloy_rpc_types_engine::{
-    OpExecutionPayload, OpExecutionPayloadEnvelope, OpExecutionPayloadEnvelopeV3,
-    OpExecutionPayloadEnvelopeV4, OpExecutionPayloadV4,
+    OpExecutionPayload, OpExecutionPayloadEnvelope, OpExecutionPayloadV4,
 };
-use opal_execution::ChainConfig;
-use opal_protocol::Fork;
+use opal_execution::{ChainConfig, EthFork};
 use opal_rpc::EngineError;
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 /// A payload taken apart: the header it stands for, and its body.
 #[derive(Clone, Debug)]
@@ -23,6 +25,8 @@ pub(crate) struct DecodedPayload {
     pub(crate) header: Header,
     pub(crate) transactions: Vec<Bytes>,
     pub(crate) withdrawals: Option<Withdrawals>,
+    /// The blobs that the transactions must carry, if the caller said so.
+    pub(crate) blob_hashes: Option<Vec<B256>>,
 }
 
 /// What comes with a payload as further parameters of `engine_newPayload`.
@@ -37,95 +41,100 @@ pub(crate) struct PayloadExtras {
 }
 
 /// Whether `engine_newPayload` of this version may carry a payload of that time, and turns it into
-/// a block.
+/// a block. The inner error says why no block can be made of it: an INVALID payload, not a call
+/// that is wrong.
 pub(super) fn decode(
     chain: &ChainConfig,
     version: Version,
     payload: OpExecutionPayload,
     extras: PayloadExtras,
-) -> Result<DecodedPayload, EngineError> {
-    let timestamp = payload.timestamp();
-    let active = |fork| chain.is_op_active(fork, timestamp);
-    check_insert_version(version, &active, &payload)?;
-    if extras
-        .blob_hashes
-        .as_ref()
-        .is_some_and(|hashes| !hashes.is_empty())
-    {
-        return Err(refuse(
-            INVALID_PARAMS,
-            "expectedBlobVersionedHashes must be empty",
-        ));
-    }
-    if extras
-        .requests
-        .as_ref()
-        .is_some_and(|requests| !requests.is_empty())
-    {
-        return Err(refuse(INVALID_PARAMS, "executionRequests must be empty"));
-    }
+) -> Result<Result<DecodedPayload, String>, EngineError> {
+    let fork = chain.eth_fork(payload.timestamp());
+    check_insert_version(version, fork, &payload)?;
     if version >= Version::V3
         && (extras.blob_hashes.is_none() || extras.parent_beacon_block_root.is_none())
     {
         let message = "expectedBlobVersionedHashes and parentBeaconBlockRoot are required";
         return Err(refuse(INVALID_PARAMS, message));
     }
-    if version >= Version::V4 && extras.requests.is_none() {
-        return Err(refuse(INVALID_PARAMS, "executionRequests are required"));
-    }
+    let requests_hash = match &extras.requests {
+        None if version >= Version::V4 => {
+            return Err(refuse(INVALID_PARAMS, "executionRequests are required"));
+        }
+        Some(requests) if fork >= EthFork::Prague => Some(check_requests(requests)?),
+        _ => None,
+    };
     let withdrawals = payload
         .as_v2()
         .map(|p| Withdrawals::new(p.withdrawals.clone()));
-    if withdrawals.as_ref().is_some_and(|w| !w.is_empty()) {
-        return Err(refuse(INVALID_PARAMS, "withdrawals must be empty"));
+    if chain.is_optimism() {
+        if withdrawals.as_ref().is_some_and(|w| !w.is_empty()) {
+            return Ok(Err("withdrawals must be empty on L2".into()));
+        }
+        if extras.requests.is_some_and(|requests| !requests.is_empty()) {
+            return Ok(Err("executionRequests must be empty on L2".into()));
+        }
     }
-    let block = payload
-        .into_block_raw()
-        .map_err(|e| refuse(INVALID_PARAMS, e.to_string()))?;
+    let block = match payload.into_block_raw() {
+        Ok(block) => block,
+        Err(error) => return Ok(Err(error.to_string())),
+    };
     let mut header = block.header;
     header.parent_beacon_block_root = extras.parent_beacon_block_root;
-    if active(Fork::Isthmus) {
-        header.requests_hash = Some(EMPTY_REQUESTS_HASH);
-    }
-    Ok(DecodedPayload {
+    header.requests_hash = requests_hash;
+    Ok(Ok(DecodedPayload {
         header,
         transactions: block.body.transactions,
         withdrawals,
-    })
+        blob_hashes: extras.blob_hashes,
+    }))
+}
+
+/// Requests are lists of types in ascending order, none of them empty. spec: EIP-7685, and
+/// execution-apis prague.md#engine_newpayloadv4
+fn check_requests(requests: &[Bytes]) -> Result<B256, EngineError> {
+    let kinds = requests.iter().map(|request| request.first());
+    if !kinds.is_sorted_by(|a, b| a < b) || requests.iter().any(|request| request.len() < 2) {
+        let message = "executionRequests must have ascending types, and none of them be empty";
+        return Err(refuse(INVALID_PARAMS, message));
+    }
+    Ok(Requests::new(requests.to_vec()).requests_hash())
 }
 
 fn check_insert_version(
     version: Version,
-    active: &impl Fn(Fork) -> bool,
+    fork: EthFork,
     payload: &OpExecutionPayload,
 ) -> Result<(), EngineError> {
     match version {
         Version::V1 | Version::V2 => {
-            if active(Fork::Ecotone) {
+            if fork >= EthFork::Cancun {
                 return Err(refuse(
                     UNSUPPORTED_FORK,
-                    "from Ecotone on, use newPayloadV3 or V4",
+                    "from Cancun (Ecotone) on, use newPayloadV3 or V4",
                 ));
             }
-            if version == Version::V1 && active(Fork::Canyon) {
-                return Err(refuse(INVALID_PARAMS, "from Canyon on, use newPayloadV2"));
+            if version == Version::V1 && fork >= EthFork::Shanghai {
+                let message = "from Shanghai (Canyon) on, use newPayloadV2";
+                return Err(refuse(INVALID_PARAMS, message));
             }
-            if payload.as_v2().is_some() != active(Fork::Canyon) {
-                let message = "withdrawals must be present from Canyon on, and absent before";
+            if payload.as_v2().is_some() != (fork >= EthFork::Shanghai) {
+                let message =
+                    "withdrawals must be present from Shanghai (Canyon) on, and absent before";
                 return Err(refuse(INVALID_PARAMS, message));
             }
         }
         Version::V3 => {
-            if !active(Fork::Ecotone) || active(Fork::Isthmus) {
-                let message = "newPayloadV3 is for Ecotone up to Holocene";
+            if fork != EthFork::Cancun {
+                let message = "newPayloadV3 is for Cancun (Ecotone up to Holocene)";
                 return Err(refuse(UNSUPPORTED_FORK, message));
             }
         }
         _ => {
-            if !active(Fork::Isthmus) {
+            if fork < EthFork::Prague {
                 return Err(refuse(
                     UNSUPPORTED_FORK,
-                    "newPayloadV4 is for Isthmus and later",
+                    "newPayloadV4 is for Prague (Isthmus) and later",
                 ));
             }
         }
@@ -149,15 +158,11 @@ pub(super) fn check_fetch_version(
 
 /// The version of `engine_getPayload` for a payload of that time.
 pub(super) fn fetch_version_at(chain: &ChainConfig, timestamp: u64) -> Version {
-    let active = |fork| chain.is_op_active(fork, timestamp);
-    if active(Fork::Karst) {
-        Version::V5
-    } else if active(Fork::Isthmus) {
-        Version::V4
-    } else if active(Fork::Ecotone) {
-        Version::V3
-    } else {
-        Version::V2
+    match chain.eth_fork(timestamp) {
+        EthFork::Paris | EthFork::Shanghai => Version::V2,
+        EthFork::Cancun => Version::V3,
+        EthFork::Prague => Version::V4,
+        EthFork::Osaka => Version::V5,
     }
 }
 
@@ -171,8 +176,8 @@ pub(super) fn forkchoice_version_at(chain: &ChainConfig, timestamp: u64) -> Vers
     fetch_version_at(chain, timestamp).min(Version::V3)
 }
 
-/// A block of an OP chain as a payload.
-pub(super) fn to_envelope(block: &ChainBlock) -> OpExecutionPayloadEnvelope {
+/// A block as a payload. Only those of OP chains say what their withdrawals root is.
+pub(super) fn to_envelope(chain: &ChainConfig, block: &ChainBlock) -> OpExecutionPayloadEnvelope {
     let header = &block.header;
     let v1 = ExecutionPayloadV1 {
         parent_hash: header.parent_hash,
@@ -204,7 +209,7 @@ pub(super) fn to_envelope(block: &ChainBlock) -> OpExecutionPayloadEnvelope {
             };
             match (root, header.requests_hash, header.withdrawals_root) {
                 (None, _, _) => OpExecutionPayload::V2(v2),
-                (Some(_), Some(_), Some(withdrawals_root)) => {
+                (Some(_), Some(_), Some(withdrawals_root)) if chain.is_optimism() => {
                     OpExecutionPayload::V4(OpExecutionPayloadV4 {
                         payload_inner: v3(v2),
                         withdrawals_root,
@@ -221,47 +226,66 @@ pub(super) fn to_envelope(block: &ChainBlock) -> OpExecutionPayloadEnvelope {
 }
 
 /// The answer of `engine_getPayload`.
-pub(super) fn to_response(version: Version, fetched: &Fetched) -> Result<Value, serde_json::Error> {
+pub(super) fn to_response(
+    chain: &ChainConfig,
+    version: Version,
+    fetched: &Fetched,
+) -> Result<Value, serde_json::Error> {
     let OpExecutionPayloadEnvelope {
         parent_beacon_block_root,
         execution_payload,
-    } = to_envelope(&fetched.block);
-    let parent_beacon_block_root = parent_beacon_block_root.unwrap_or_default();
-    let blobs_bundle = BlobsBundleV1::empty();
-    let (block_value, should_override_builder) = (fetched.fees, false);
-    match execution_payload {
-        OpExecutionPayload::V4(execution_payload) => {
-            serde_json::to_value(OpExecutionPayloadEnvelopeV4 {
-                execution_payload,
-                block_value,
-                blobs_bundle,
-                should_override_builder,
-                parent_beacon_block_root,
-                execution_requests: Vec::new(),
-            })
-        }
-        OpExecutionPayload::V3(execution_payload) => {
-            serde_json::to_value(OpExecutionPayloadEnvelopeV3 {
-                execution_payload,
-                block_value,
-                blobs_bundle,
-                should_override_builder,
-                parent_beacon_block_root,
-            })
-        }
-        OpExecutionPayload::V2(payload) => {
-            respond_v2(version, serde_json::to_value(payload)?, block_value)
-        }
-        OpExecutionPayload::V1(payload) => {
-            respond_v2(version, serde_json::to_value(payload)?, block_value)
+    } = to_envelope(chain, &fetched.block);
+    let payload = match execution_payload {
+        OpExecutionPayload::V4(payload) => serde_json::to_value(payload)?,
+        OpExecutionPayload::V3(payload) => serde_json::to_value(payload)?,
+        OpExecutionPayload::V2(payload) => serde_json::to_value(payload)?,
+        OpExecutionPayload::V1(payload) => serde_json::to_value(payload)?,
+    };
+    if version == Version::V1 {
+        return Ok(payload);
+    }
+    let mut answer = json!({
+        "executionPayload": payload,
+        "blockValue": serde_json::to_value(fetched.fees)?,
+    });
+    if version >= Version::V3 {
+        answer["blobsBundle"] = blobs_bundle(&fetched.sidecars)?;
+        answer["shouldOverrideBuilder"] = json!(false);
+        if chain.is_optimism() {
+            // spec: ecotone/exec-engine.md#engine_getpayloadv3
+            let root = parent_beacon_block_root.unwrap_or_default();
+            answer["parentBeaconBlockRoot"] = json!(root);
         }
     }
+    if version >= Version::V4 {
+        answer["executionRequests"] = json!(fetched.requests);
+    }
+    Ok(answer)
 }
 
-/// V1 answers with the bare payload, V2 wraps it.
-fn respond_v2(version: Version, payload: Value, fees: U256) -> Result<Value, serde_json::Error> {
-    Ok(match version {
-        Version::V1 => payload,
-        _ => json!({ "executionPayload": payload, "blockValue": serde_json::to_value(fees)? }),
-    })
+/// Commitments, proofs and blobs, in block order. From Osaka on the pool holds proofs of cells.
+fn blobs_bundle(
+    sidecars: &[Arc<BlobTransactionSidecarVariant>],
+) -> Result<Value, serde_json::Error> {
+    let (mut commitments, mut proofs) = (Vec::<&Bytes48>::new(), Vec::<&Bytes48>::new());
+    let mut blobs = Vec::<&Blob>::new();
+    for sidecar in sidecars {
+        match &**sidecar {
+            BlobTransactionSidecarVariant::Eip4844(sidecar) => {
+                commitments.extend(&sidecar.commitments);
+                proofs.extend(&sidecar.proofs);
+                blobs.extend(&sidecar.blobs);
+            }
+            BlobTransactionSidecarVariant::Eip7594(sidecar) => {
+                commitments.extend(&sidecar.commitments);
+                proofs.extend(&sidecar.cell_proofs);
+                blobs.extend(&sidecar.blobs);
+            }
+        }
+    }
+    Ok(json!({
+        "commitments": serde_json::to_value(commitments)?,
+        "proofs": serde_json::to_value(proofs)?,
+        "blobs": serde_json::to_value(blobs)?,
+    }))
 }

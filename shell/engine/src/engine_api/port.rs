@@ -34,7 +34,10 @@ impl EngineApi for Api {
     ) -> BoxFuture<'_, Result<OpExecutionPayloadEnvelope, EngineError>> {
         Box::pin(async move {
             let version = fetch_version_at(&self.chain, timestamp);
-            Ok(to_envelope(&self.fetch(version, id).await?.block))
+            Ok(to_envelope(
+                &self.chain,
+                &self.fetch(version, id).await?.block,
+            ))
         })
     }
 

@@ -15,8 +15,8 @@ use op_alloy_rpc_types_engine::{
     OpExecutionPayload, OpExecutionPayloadV4, OpPayloadAttributes, ProtocolVersion,
     ProtocolVersionFormatV0, SuperchainSignal,
 };
+use opal_execution::ChainConfig;
 use serde_json::{Value, json};
-
 use tracing::{info, warn};
 
 /// Bodies that one request may ask for.
@@ -66,7 +66,7 @@ pub(crate) fn register(
             return Err(too_large());
         }
         let view = api.tree.view();
-        let body = |hash: &B256| view.block(hash).map(|b| b.map(|b| body_of(&b)));
+        let body = |hash: &B256| view.block(hash).map(|b| b.map(|b| body_of(&api.chain, &b)));
         hashes
             .iter()
             .map(body)
@@ -90,7 +90,11 @@ pub(crate) fn register(
                 .canonical_hash(number)
                 .map_err(internal)?
                 .unwrap_or_default();
-            bodies.push(view.block(&hash).map_err(internal)?.map(|b| body_of(&b)));
+            bodies.push(
+                view.block(&hash)
+                    .map_err(internal)?
+                    .map(|b| body_of(&api.chain, &b)),
+            );
         }
         Ok(bodies)
     })?;
@@ -130,7 +134,7 @@ fn register_new_payload(
     ];
     for (name, version) in versions {
         module.register_async_method(name, move |params, api, _| async move {
-            let (payload, extras) = parse_new_payload(version, &params)?;
+            let (payload, extras) = parse_new_payload(&api.chain, version, &params)?;
             let hash = payload.block_hash();
             let decoded =
                 payload::decode(&api.chain, version, payload, extras).map_err(from_engine)?;
@@ -141,6 +145,7 @@ fn register_new_payload(
 }
 
 fn parse_new_payload(
+    chain: &ChainConfig,
     version: Version,
     params: &Params<'_>,
 ) -> RpcResult<(OpExecutionPayload, PayloadExtras)> {
@@ -154,6 +159,9 @@ fn parse_new_payload(
             OpExecutionPayload::v2(payload)
         }
         Version::V3 => {
+            OpExecutionPayload::V3(params.next::<ExecutionPayloadV3>().map_err(bad_params)?)
+        }
+        _ if !chain.is_optimism() => {
             OpExecutionPayload::V3(params.next::<ExecutionPayloadV3>().map_err(bad_params)?)
         }
         _ => OpExecutionPayload::V4(params.next::<OpExecutionPayloadV4>().map_err(bad_params)?),
@@ -183,14 +191,14 @@ fn register_get_payload(
         module.register_async_method(name, move |params, api, _| async move {
             let id: PayloadId = params.one().map_err(bad_params)?;
             let fetched = api.fetch(version, id).await.map_err(from_engine)?;
-            to_response(version, &fetched).map_err(internal)
+            to_response(&api.chain, version, &fetched).map_err(internal)
         })?;
     }
     Ok(())
 }
 
-fn body_of(block: &crate::block::ChainBlock) -> ExecutionPayloadBodyV1 {
-    let payload = to_envelope(block).execution_payload;
+fn body_of(chain: &ChainConfig, block: &crate::block::ChainBlock) -> ExecutionPayloadBodyV1 {
+    let payload = to_envelope(chain, block).execution_payload;
     ExecutionPayloadBodyV1 {
         withdrawals: payload.as_v2().map(|p| p.withdrawals.clone()),
         transactions: payload.as_v1().transactions.clone(),

@@ -14,7 +14,7 @@ use alloy_consensus::Header;
 use alloy_primitives::B256;
 use alloy_rpc_types_engine::ForkchoiceState;
 use std::{collections::BTreeMap, sync::Arc};
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 /// Abandoned blocks whose transactions return to the pool.
 const RETURN_BLOCKS_MAX: usize = 64;
@@ -28,8 +28,8 @@ pub(crate) enum ForkchoiceOutcome {
     Syncing,
     /// The head is invalid.
     Invalid {
-        /// Its newest valid ancestor.
-        latest_valid: B256,
+        /// Its newest valid ancestor, if that is known.
+        latest_valid: Option<B256>,
         /// What is wrong.
         reason: String,
     },
@@ -74,6 +74,11 @@ impl Tree {
         state: &ForkchoiceState,
     ) -> Result<ForkchoiceOutcome, ForkchoiceRefused> {
         let hash = state.head_block_hash;
+        if self.ready.iter().any(|block| block.hash == hash) || self.buffer.contains(&hash) {
+            // Its parent may have come.
+            self.judge_all_ready();
+        }
+        self.wanted = None;
         if let Some((latest_valid, reason)) = self.invalid.get(&hash) {
             return Ok(ForkchoiceOutcome::Invalid {
                 latest_valid,
@@ -81,6 +86,7 @@ impl Tree {
             });
         }
         let Some(header) = self.view().header(&hash)? else {
+            self.wanted = self.buffer.contains(&hash).then_some(*state);
             return Ok(ForkchoiceOutcome::Syncing);
         };
         self.ensure_state(hash).map_err(ForkchoiceRefused::Failed)?;
@@ -106,6 +112,13 @@ impl Tree {
         };
         if head == view.head {
             return Ok(ForkchoiceOutcome::Done);
+        }
+        if head.finalized.is_zero() && !view.head.finalized.is_zero() {
+            // As deployed clients do: whoever drives us knows more about finality than we.
+            warn!(
+                number = head.number, %hash, finalized = %view.head.finalized,
+                "the head leaves the finalized block behind"
+            );
         }
         self.move_head(&view, head, &branch)?;
         Ok(ForkchoiceOutcome::Done)

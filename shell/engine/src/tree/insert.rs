@@ -8,7 +8,7 @@ use crate::{
 };
 use alloy_primitives::B256;
 use std::{collections::BTreeMap, sync::Arc};
-use tracing::warn;
+use tracing::{debug, warn};
 
 /// Blocks that may be executed again to reach the state of an abandoned one.
 const REVIVE_BLOCKS_MAX: usize = 1_024;
@@ -20,12 +20,12 @@ pub(crate) enum InsertOutcome {
     Valid,
     /// It is invalid, or descends from an invalid block.
     Invalid {
-        /// Its newest valid ancestor.
-        latest_valid: B256,
+        /// Its newest valid ancestor, if that is known.
+        latest_valid: Option<B256>,
         /// What is wrong.
         reason: String,
     },
-    /// Its parent is not known.
+    /// Its parent is not known: the block waits for it.
     ParentUnknown,
     /// We could not tell.
     Failed(String),
@@ -33,9 +33,67 @@ pub(crate) enum InsertOutcome {
 
 impl Tree {
     pub(super) fn insert(&mut self, block: PendingBlock) -> InsertOutcome {
-        match self.try_insert(block) {
+        let waits = |ready: &PendingBlock| {
+            ready.hash == block.hash || ready.hash == block.header.parent_hash
+        };
+        if self.ready.iter().any(waits) {
+            self.judge_all_ready();
+        }
+        self.judge(block)
+    }
+
+    fn judge(&mut self, block: PendingBlock) -> InsertOutcome {
+        let hash = block.hash;
+        let outcome = match self.try_insert(block) {
             Ok(outcome) => outcome,
             Err(problem) => InsertOutcome::Failed(problem),
+        };
+        if matches!(
+            outcome,
+            InsertOutcome::Valid | InsertOutcome::Invalid { .. }
+        ) {
+            self.ready.extend(self.buffer.take_children(&hash));
+        }
+        outcome
+    }
+
+    /// Judges one block whose parent came; the head moves if a fork choice waits for it.
+    pub(super) fn judge_ready(&mut self) {
+        let Some(block) = self.ready.pop_front() else {
+            return;
+        };
+        let (hash, number) = (block.hash, block.header.number);
+        let outcome = self.judge(block);
+        debug!(%hash, number, ?outcome, "block that waited for its parent");
+        if let Some(state) = self.wanted
+            && state.head_block_hash == hash
+            && let Err(error) = self.forkchoice(&state)
+        {
+            warn!(%hash, %error, "the head does not move to the block that waited");
+        }
+    }
+
+    pub(super) fn judge_all_ready(&mut self) {
+        while !self.ready.is_empty() {
+            self.judge_ready();
+        }
+    }
+
+    /// A block whose body cannot be read. Its header's hash commits to that body.
+    pub(super) fn reject(&mut self, hash: B256, parent: B256, reason: String) -> InsertOutcome {
+        let latest_valid = match self.invalid.get(&parent) {
+            Some((latest_valid, _)) => latest_valid,
+            None => match self.view().header(&parent) {
+                Ok(header) => header.map(|_| parent),
+                Err(error) => return InsertOutcome::Failed(error.to_string()),
+            },
+        };
+        warn!(%hash, %reason, "block is invalid");
+        self.invalid.add(hash, latest_valid, reason.clone());
+        self.ready.extend(self.buffer.take_children(&hash));
+        InsertOutcome::Invalid {
+            latest_valid,
+            reason,
         }
     }
 
@@ -64,6 +122,7 @@ impl Tree {
             });
         }
         let Some(parent) = view.header(&parent_hash).map_err(|e| e.to_string())? else {
+            self.buffer.add(block);
             return Ok(InsertOutcome::ParentUnknown);
         };
         self.make_room();
@@ -83,10 +142,10 @@ impl Tree {
                 warn!(%hash, number, %reason, "block is invalid");
                 // Another body may come that is the one this header commits to.
                 if !error.concerns_body(&self.chain) {
-                    self.invalid.add(hash, parent_hash, reason.clone());
+                    self.invalid.add(hash, Some(parent_hash), reason.clone());
                 }
                 Ok(InsertOutcome::Invalid {
-                    latest_valid: parent_hash,
+                    latest_valid: Some(parent_hash),
                     reason,
                 })
             }
@@ -101,7 +160,9 @@ impl Tree {
         let parent_known = view.header(&block.parent()).is_ok_and(|h| h.is_some());
         if !known && parent_known {
             self.make_room();
+            let hash = block.hash();
             self.add(block);
+            self.ready.extend(self.buffer.take_children(&hash));
         }
     }
 

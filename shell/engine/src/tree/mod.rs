@@ -4,6 +4,7 @@
 //! [`ChainView`] for readers. Invariants: the flushed block is the head or one of its ancestors;
 //! every block in the view was executed and is valid; safe and finalized are ancestors of the head.
 
+mod buffer;
 mod flusher;
 mod forkchoice;
 mod insert;
@@ -20,12 +21,13 @@ use crate::{
     view::{ChainView, DbNodes},
 };
 use alloy_primitives::B256;
+use buffer::Buffer;
 use flusher::Flusher;
 use opal_execution::ChainConfig;
 use opal_trie::StateTrie;
 use parking_lot::RwLock;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     sync::{Arc, mpsc},
     time::{Duration, Instant},
 };
@@ -48,6 +50,8 @@ const FLUSH_RETRY: Duration = Duration::from_secs(5);
 pub(crate) enum Command {
     /// Judge a block.
     Insert(Box<PendingBlock>, oneshot::Sender<InsertOutcome>),
+    /// Remember that a block's body cannot be read: hash, parent, what is wrong.
+    Reject(B256, B256, String, oneshot::Sender<InsertOutcome>),
     /// Take a block that we built ourselves.
     InsertBuilt(Arc<ExecutedBlock>, oneshot::Sender<()>),
     /// Make sure that the state after a block can be read, executing again if needed.
@@ -194,6 +198,9 @@ pub(crate) fn spawn(setup: TreeSetup) -> Result<TreeHandle, StoreError> {
         last_flush: Instant::now(),
         flush_failed: false,
         invalid: Invalid::default(),
+        buffer: Buffer::default(),
+        ready: VecDeque::new(),
+        wanted: None,
     };
     let view = tree.view();
     tree.pool.on_new_head(&tree.chain, &view, &[], &[]);
@@ -222,6 +229,12 @@ struct Tree {
     last_flush: Instant,
     flush_failed: bool,
     invalid: Invalid,
+    /// Blocks whose parent is not known.
+    buffer: Buffer,
+    /// Blocks whose parent came; they are judged when nobody asks for anything.
+    ready: VecDeque<PendingBlock>,
+    /// A fork choice whose head waits for its parent.
+    wanted: Option<alloy_rpc_types_engine::ForkchoiceState>,
 }
 
 impl Tree {
@@ -233,6 +246,14 @@ impl Tree {
     ) -> Option<oneshot::Sender<()>> {
         loop {
             let command = match self.time_to_flush() {
+                _ if !self.ready.is_empty() => match inbox.try_recv() {
+                    Ok(command) => Some(command),
+                    Err(mpsc::TryRecvError::Empty) => {
+                        self.judge_ready();
+                        continue;
+                    }
+                    Err(mpsc::TryRecvError::Disconnected) => None,
+                },
                 None => inbox.recv().ok(),
                 Some(wait) if wait.is_zero() => {
                     self.start_flush();
@@ -251,6 +272,9 @@ impl Tree {
             match command {
                 Command::Insert(block, reply) => {
                     let _ = reply.send(self.insert(*block));
+                }
+                Command::Reject(hash, parent, reason, reply) => {
+                    let _ = reply.send(self.reject(hash, parent, reason));
                 }
                 Command::InsertBuilt(block, reply) => {
                     self.insert_built(block);
@@ -396,16 +420,16 @@ impl Tree {
 /// Hashes of invalid blocks with the last valid ancestor and the reason, oldest forgotten first.
 #[derive(Debug, Default)]
 struct Invalid {
-    known: BTreeMap<B256, (B256, String)>,
-    order: std::collections::VecDeque<B256>,
+    known: BTreeMap<B256, (Option<B256>, String)>,
+    order: VecDeque<B256>,
 }
 
 impl Invalid {
-    fn get(&self, hash: &B256) -> Option<(B256, String)> {
+    fn get(&self, hash: &B256) -> Option<(Option<B256>, String)> {
         self.known.get(hash).cloned()
     }
 
-    fn add(&mut self, hash: B256, latest_valid: B256, reason: String) {
+    fn add(&mut self, hash: B256, latest_valid: Option<B256>, reason: String) {
         if self.known.insert(hash, (latest_valid, reason)).is_none() {
             self.order.push_back(hash);
         }
