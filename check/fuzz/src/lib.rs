@@ -1,4 +1,5 @@
-//! Fuzz targets: one for every decoder of the derivation, and one for the whole pipeline.
+//! Fuzz targets: one for every decoder of the derivation and of the execution client, and one for
+//! the whole pipeline.
 //!
 //! In: any bytes. A target returns if everything that must hold does hold, and panics otherwise:
 //! targets assert properties (round trips, agreement with another implementation, invariants of the
@@ -14,12 +15,14 @@ mod blob;
 mod channel;
 pub mod deflate;
 mod deposit;
+mod engine;
 mod frames;
 pub mod input;
 mod l1_block;
 mod l1_info;
 mod logs;
 pub mod memory;
+pub mod mutate;
 mod pipeline;
 mod receipts;
 mod rlp;
@@ -34,6 +37,7 @@ pub use batch::batch;
 pub use blob::blob;
 pub use channel::{channel_brotli, channel_deflate, channel_zlib};
 pub use deposit::deposit;
+pub use engine::{engine_block, engine_payload, engine_pool, engine_request, engine_row};
 pub use frames::frames;
 pub use l1_block::l1_block;
 pub use l1_info::l1_info;
@@ -68,6 +72,11 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("rollup_config", rollup_config),
     ("rlp", rlp),
     ("pipeline", pipeline),
+    ("engine_block", engine_block),
+    ("engine_payload", engine_payload),
+    ("engine_pool", engine_pool),
+    ("engine_request", engine_request),
+    ("engine_row", engine_row),
 ];
 
 /// The target called `name`.

@@ -3,10 +3,17 @@
 //! ```text
 //! opal-fuzz seeds CORPUS_FOLDER
 //! opal-fuzz replay TARGET FILE…
+//! opal-fuzz mutate TARGET SECONDS CORPUS_FOLDER SEED
 //! ```
 
-use opal_fuzz::{memory, seeds::seeds, target};
-use std::{env, error::Error, fs, path::Path, time::Instant};
+use opal_fuzz::{memory, mutate::Random, seeds::seeds, target};
+use std::{
+    env,
+    error::Error,
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 #[global_allocator]
 static ALLOCATOR: memory::Counting = memory::Counting;
@@ -16,7 +23,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["seeds", folder] => write_seeds(Path::new(folder)),
         ["replay", name, ref files @ ..] => replay(name, files),
-        _ => Err("usage: opal-fuzz seeds CORPUS_FOLDER | opal-fuzz replay TARGET FILE…".into()),
+        ["mutate", name, seconds, folder, seed] => {
+            let time = Duration::from_secs(seconds.parse()?);
+            mutate(name, time, &Path::new(folder).join(name), seed.parse()?)
+        }
+        _ => Err(
+            "usage: opal-fuzz seeds CORPUS_FOLDER | opal-fuzz replay TARGET FILE… | \
+                  opal-fuzz mutate TARGET SECONDS CORPUS_FOLDER SEED"
+                .into(),
+        ),
     }
 }
 
@@ -42,5 +57,35 @@ fn replay(name: &str, files: &[&str]) -> Result<(), Box<dyn Error>> {
         );
         memory::run(target, &data);
     }
+    Ok(())
+}
+
+/// Runs a target on altered inputs of its corpus until the time is over or something is found,
+/// which is then written to the working folder.
+fn mutate(name: &str, time: Duration, corpus: &Path, seed: u64) -> Result<(), Box<dyn Error>> {
+    let target = target(name).ok_or("no such target")?;
+    let mut inputs = Vec::new();
+    for entry in fs::read_dir(corpus)? {
+        inputs.push(fs::read(entry?.path())?);
+    }
+    if inputs.is_empty() {
+        return Err("the corpus is empty".into());
+    }
+    inputs.sort();
+    let (start, mut random, mut runs) = (Instant::now(), Random::new(seed), 0_u64);
+    while start.elapsed() < time {
+        let input = random.input(&inputs);
+        let outcome = std::panic::catch_unwind(|| memory::run(target, &input));
+        runs += 1;
+        if outcome.is_err() {
+            let find = format!("{name}-{seed}-{runs}");
+            fs::write(&find, &input)?;
+            return Err(format!("run {runs} found something, see {find}").into());
+        }
+    }
+    println!(
+        "{name}: {runs} runs in {:?}, nothing found",
+        start.elapsed()
+    );
     Ok(())
 }

@@ -77,6 +77,7 @@ pub fn seeds() -> Vec<Seed> {
     ] {
         seeds.push(("pipeline", name, pipeline_script(fork, step, kinds)));
     }
+    seeds.extend(crate::engine::seeds());
     seeds
 }
 

@@ -159,25 +159,12 @@ impl Engine {
         let (api, genesis_hash) = tokio::task::spawn_blocking(move || open(opening))
             .await
             .map_err(|e| StartError::Internal(e.to_string()))??;
-        if let Some(path) = config.pool_journal {
+        if let Some(path) = config.pool_journal.clone() {
             let api = api.clone();
             let restored = tokio::task::spawn_blocking(move || restore_pool(&api, path)).await;
             restored.map_err(|e| StartError::Internal(e.to_string()))?;
         }
-        let eth = Eth {
-            api,
-            limits: config.rpc,
-            sequencer,
-            pool_admission: config.sequencer_pool_admission,
-            conditional: config
-                .conditional_cost_per_second
-                .map(|most| Arc::new(CostLimit::new(most))),
-            filters: Arc::default(),
-            tip: Arc::default(),
-            cache: Arc::default(),
-            history_blocks: config.history_blocks,
-            turns: Arc::default(),
-        };
+        let eth = eth_of(api, &config, sequencer);
         let access = &config.rpc_access;
         let public = rpc::start_public(eth.clone(), config.rpc_addr, access).await?;
         let auth = match (config.auth_addr, config.jwt) {
@@ -311,6 +298,24 @@ fn restore_pool(api: &Api, path: std::path::PathBuf) {
     match Journal::start(path, Arc::downgrade(&api.pool)) {
         Ok(journal) => api.pool.keep_journal(journal),
         Err(error) => warn!(%error, "no thread for the pool's journal; goes on without it"),
+    }
+}
+
+/// What the methods work with.
+pub(crate) fn eth_of(api: Api, config: &EngineConfig, sequencer: Option<EthClient>) -> Eth {
+    Eth {
+        api,
+        limits: config.rpc,
+        sequencer,
+        pool_admission: config.sequencer_pool_admission,
+        conditional: config
+            .conditional_cost_per_second
+            .map(|most| Arc::new(CostLimit::new(most))),
+        filters: Arc::default(),
+        tip: Arc::default(),
+        cache: Arc::default(),
+        history_blocks: config.history_blocks,
+        turns: Arc::default(),
     }
 }
 

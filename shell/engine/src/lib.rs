@@ -32,4 +32,4 @@ pub use local::{ImportError, LocalEngine};
 pub use opal_execution::ChainConfig;
 pub use opal_rpc::{EngineApi, JwtSecret};
 pub use raw_block::BlockRlpError;
-pub use store::{ChainIdentity, CodecError, StoreError};
+pub use store::{ChainIdentity, CodecError, StoreError, check_row};

@@ -6,15 +6,21 @@
 
 use crate::{
     config::EngineConfig,
-    engine::{HeadInfo, SetHeadsError, StartError, open},
+    engine::{HeadInfo, SetHeadsError, StartError, eth_of, open},
     engine_api::Api,
     raw_block::{BlockRlpError, decode_block},
+    rpc::auth_methods,
     tree::{Command, ForkchoiceOutcome, ForkchoiceRefused, InsertOutcome},
 };
 use alloy_consensus::Header;
 use alloy_primitives::B256;
 use alloy_rpc_types_engine::ForkchoiceState;
+use jsonrpsee::Methods;
 use opal_execution::StateReader;
+use std::sync::OnceLock;
+
+/// Answers to a subscription that wait for their reader.
+const ANSWERS_MAX: usize = 16;
 
 /// Why a block is not in the tree.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -45,14 +51,21 @@ pub enum ImportError {
 pub struct LocalEngine {
     api: Api,
     genesis_hash: B256,
+    config: EngineConfig,
+    methods: OnceLock<Option<Methods>>,
 }
 
 impl LocalEngine {
     /// Opens the database, writing the genesis block into a new one. The addresses, limits and
     /// secrets of the configuration's servers do not matter.
     pub fn open(config: EngineConfig) -> Result<Self, StartError> {
-        let (api, genesis_hash) = open(config)?;
-        Ok(Self { api, genesis_hash })
+        let (api, genesis_hash) = open(config.clone())?;
+        Ok(Self {
+            api,
+            genesis_hash,
+            config,
+            methods: OnceLock::new(),
+        })
     }
 
     /// Hash of the genesis block.
@@ -107,6 +120,23 @@ impl LocalEngine {
             Ok(Err(ForkchoiceRefused::Failed(e))) => Err(failed(e)),
             Err(gone) => Err(failed(gone.to_string())),
         }
+    }
+
+    /// Adds a signed transaction, as a client would send it, to the pool; answers with its hash.
+    pub fn send_raw_transaction(&self, encoded: &[u8]) -> Result<B256, String> {
+        let added = self.api.pool.add(encoded, &self.api.tree.view());
+        added.map_err(|e| e.to_string())
+    }
+
+    /// Answers a JSON-RPC request as the authenticated server would, within a runtime; `None` if it
+    /// is no request.
+    pub async fn request(&self, json: &str) -> Option<String> {
+        let methods = self.methods.get_or_init(|| {
+            let eth = eth_of(self.api.clone(), &self.config, None);
+            auth_methods(eth).ok()
+        });
+        let answer = methods.as_ref()?.raw_json_request(json, ANSWERS_MAX).await;
+        answer.ok().map(|(answer, _)| answer.get().to_owned())
     }
 
     /// A header by hash.

@@ -303,22 +303,18 @@ impl Api {
             let problem = format!("blockHash: the payload's hash is {found}, it says {hash}");
             return Ok(invalid(None, problem));
         }
+        // The hash does not commit to this list.
+        if let Err(problem) = check_blob_hashes(&decoded) {
+            return Ok(invalid(None, problem));
+        }
         if known.is_some() {
             return Ok(PayloadStatus::new(PayloadStatusEnum::Valid, Some(hash)));
         }
         let (number, parent) = (decoded.header.number, decoded.header.parent_hash);
         let this = self.clone();
-        let recovered = tokio::task::spawn_blocking(move || {
-            // The hash does not commit to this list.
-            let wrong_blobs = check_blob_hashes(&decoded);
-            (wrong_blobs, this.recover(hash, decoded))
-        });
-        let (wrong_blobs, recovered) = recovered
+        let recovered = tokio::task::spawn_blocking(move || this.recover(hash, decoded))
             .await
             .map_err(|e| refuse(INTERNAL, e.to_string()))?;
-        if let (Ok(_), Err(problem)) = (&recovered, wrong_blobs) {
-            return Ok(invalid(None, problem));
-        }
         let outcome = self
             .tree
             .ask(|reply| match recovered {

@@ -31,7 +31,7 @@ mod transactions;
 mod turns;
 mod witness;
 
-pub(crate) use server::{PublicServers, Running, start_auth, start_public};
+pub(crate) use server::{PublicServers, Running, auth_methods, start_auth, start_public};
 
 use crate::{
     block::ChainBlock,

@@ -184,7 +184,8 @@ fn public_methods(eth: Eth, namespaces: &[String]) -> Result<Methods, RegisterMe
     Ok(module.into())
 }
 
-fn auth_methods(eth: Eth) -> Result<Methods, RegisterMethodError> {
+/// The methods of the authenticated server: all of them.
+pub(crate) fn auth_methods(eth: Eth) -> Result<Methods, RegisterMethodError> {
     let mut engine: RpcModule<Api> = RpcModule::new(eth.api.clone());
     register_engine(&mut engine)?;
     let mut methods = public_methods(eth, &crate::config::NAMESPACES.map(str::to_owned))?;

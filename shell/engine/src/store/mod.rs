@@ -4,6 +4,7 @@
 //! [`DbSnapshot`]s. Invariant: the flat tables, the trie nodes, the head pointer and the reverse
 //! diffs always describe the same block, the *flushed* one, however the process ends.
 
+mod check;
 mod codec;
 mod flush;
 mod layer;
@@ -11,6 +12,7 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 
+pub use check::check_row;
 pub use codec::CodecError;
 pub(crate) use codec::{BlockBody, HeadsRecord};
 pub(crate) use flush::{FlushBatch, FlushBlock};

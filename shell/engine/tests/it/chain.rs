@@ -1,7 +1,7 @@
 //! Building, verifying, and the verdicts of the Engine API.
 
 use crate::world::{self, BLOCK_TIME, Driver, transfer, user};
-use alloy_primitives::{Address, B256, Bytes, keccak256};
+use alloy_primitives::{Address, B64, B256, Bytes, keccak256};
 use alloy_rpc_types_engine::{PayloadId, PayloadStatusEnum};
 use op_alloy_rpc_types_engine::OpExecutionPayload;
 use opal_engine::{EngineConfig, JwtSecret};
@@ -192,6 +192,11 @@ async fn attributes_that_do_not_fit_have_their_codes() {
     assert_eq!(refused(&|a| a.gas_limit = None).await, -38003);
     assert_eq!(refused(&|a| a.eip_1559_params = None).await, -38003);
     assert_eq!(refused(&|a| a.min_base_fee = None).await, -38003);
+    for half in [0x1, 0x1 << 32] {
+        // A denominator without elasticity, and the other way round.
+        let params = B64::from(u64::to_be_bytes(half));
+        assert_eq!(refused(&|a| a.eip_1559_params = Some(params)).await, -38003);
+    }
     assert_eq!(
         refused(&|a| a.payload_attributes.timestamp = world::GENESIS_TIME).await,
         -38003

@@ -15,7 +15,7 @@ use opal_engine::{
 };
 use std::time::Duration;
 
-const L1_CHAIN_ID: u64 = 900;
+pub(crate) const L1_CHAIN_ID: u64 = 900;
 
 async fn start(flush_interval: Duration) -> Engine {
     let chain = ChainConfig::ethereum_dev(L1_CHAIN_ID);
@@ -39,7 +39,12 @@ async fn build(engine: &Engine, parent: Option<B256>, time: u64) -> BuiltL1Block
 }
 
 /// A blob transaction in its network form, with proofs of either version.
-fn blob_transaction(from: &PrivateKeySigner, nonce: u64, cells: bool, fee: u128) -> Bytes {
+pub(crate) fn blob_transaction(
+    from: &PrivateKeySigner,
+    nonce: u64,
+    cells: bool,
+    fee: u128,
+) -> Bytes {
     let kzg = c_kzg::ethereum_kzg_settings(0);
     let mut blob = Blob::default();
     blob.0[1..6].copy_from_slice(b"hello");

@@ -1,6 +1,8 @@
 //! The engine as a whole: chains driven through the Engine API, over sockets and in process.
 
+mod bad_fields;
 mod chain;
+mod engine_api;
 mod follow;
 mod l1;
 mod random;
