@@ -5,4 +5,6 @@ here=$(dirname "$0")
 
 "$here/reorg.sh"
 "$here/kill9.sh"
+"$here/ops-engine.sh"
+"$here/kill9-engine.sh"
 "$here/anvil.sh"

@@ -1,8 +1,9 @@
 //! The one binary of Opal: every service of a rollup is a subcommand.
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 mod devnet;
+mod engine;
 mod inspect;
 mod logging;
 
@@ -18,31 +19,42 @@ struct Cli {
 enum Command {
     /// Run a whole rollup on this machine: an L1, a sequencer, a batcher and a verifier.
     Devnet(Box<devnet::DevnetArgs>),
+    /// Run the execution engine of a rollup, or look after its data.
+    Engine(Box<engine::EngineArgs>),
     /// Decode what a rollup posts to L1; print what Opal knows of networks.
     Inspect(inspect::InspectArgs),
 }
 
 fn main() -> std::process::ExitCode {
-    let result = match Cli::parse().command {
+    let matches = engine::with_spellings(Cli::command()).get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let result = match cli.command {
         Command::Devnet(args) => devnet::run(*args),
+        Command::Engine(args) => engine::run(*args),
         Command::Inspect(args) => inspect::run(args),
     };
     match result {
         Ok(()) => std::process::ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("opal: {error:#}");
-            std::process::ExitCode::FAILURE
+            match error.is::<engine::UsageError>() {
+                true => std::process::ExitCode::from(USAGE_CODE),
+                false => std::process::ExitCode::FAILURE,
+            }
         }
     }
 }
 
+/// Exit code after flags that make no sense.
+const USAGE_CODE: u8 = 2;
+
 #[cfg(test)]
 mod tests {
-    use super::Cli;
+    use super::{Cli, engine};
     use clap::CommandFactory;
 
     #[test]
     fn flags_do_not_clash() {
-        Cli::command().debug_assert();
+        engine::with_spellings(Cli::command()).debug_assert();
     }
 }

@@ -15,6 +15,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod check;
 mod edit;
 mod error;
 mod node;
@@ -24,6 +25,7 @@ mod state;
 mod trie;
 
 pub use alloy_trie::{EMPTY_ROOT_HASH, Nibbles};
+pub use check::{StoredState, check_stored};
 pub use error::{Place, ReadError, Severity, TrieError};
 pub use node::NodeReader;
 pub use proof::{AccountProof, StorageProof};

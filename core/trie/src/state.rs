@@ -301,30 +301,41 @@ fn find_with<R: NodeReader>(
     let Some(leaf) = walk(root, source, &key, visit)? else {
         return Ok(None);
     };
-    let mut value = leaf.leaf_value().unwrap_or_default();
+    let (account, storage_root) =
+        decode_account(source, &key, leaf.leaf_value().unwrap_or_default())?;
+    let storage = match leaf.leaf_storage() {
+        Some(node) => Child::Resident(Arc::clone(node)),
+        None => Child::root(storage_root),
+    };
+    Ok(Some(Found {
+        account,
+        storage_root,
+        storage,
+    }))
+}
+
+/// The account in a leaf of the account trie at `path`, and its storage root.
+pub(crate) fn decode_account<R: NodeReader>(
+    source: Source<'_, R>,
+    path: &Nibbles,
+    mut value: &[u8],
+) -> Result<(Account, B256), TrieError> {
     let AccountRlp {
         nonce,
         balance,
         storage_root,
         code_hash,
     } = AccountRlp::decode(&mut value)
-        .map_err(|_| source.malformed(&key, "the value is no account"))?;
+        .map_err(|_| source.malformed(path, "the value is no account"))?;
     if !value.is_empty() {
-        return Err(source.malformed(&key, "bytes follow the account"));
+        return Err(source.malformed(path, "bytes follow the account"));
     }
-    let storage = match leaf.leaf_storage() {
-        Some(node) => Child::Resident(Arc::clone(node)),
-        None => Child::root(storage_root),
+    let account = Account {
+        nonce,
+        balance,
+        code_hash,
     };
-    Ok(Some(Found {
-        account: Account {
-            nonce,
-            balance,
-            code_hash,
-        },
-        storage_root,
-        storage,
-    }))
+    Ok((account, storage_root))
 }
 
 fn slot_value<R: NodeReader>(

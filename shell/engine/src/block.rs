@@ -69,6 +69,11 @@ impl ChainBlock {
         }
     }
 
+    /// Whether the block's receipts were pruned.
+    pub(crate) const fn lacks_receipts(&self) -> bool {
+        self.receipts.len() < self.body.transactions.len()
+    }
+
     /// Hashes of the transactions in block order, computed once.
     pub(crate) fn transaction_hashes(&self) -> &[B256] {
         self.transaction_hashes

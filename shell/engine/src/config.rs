@@ -1,5 +1,6 @@
 //! What an engine is started with.
 
+use crate::halt::HaltLevel;
 use alloy_genesis::Genesis;
 use opal_execution::ChainConfig;
 use opal_rpc::JwtSecret;
@@ -43,6 +44,18 @@ pub struct EngineConfig {
     pub flush_interval: Duration,
     /// Blocks below the flushed one whose state can still be read and reorganised to.
     pub history_blocks: u64,
+    /// Blocks below the flushed one whose receipts and logs are kept; `None` keeps all.
+    pub receipts_blocks: Option<u64>,
+    /// Where metrics are served; `None` serves none. Port 0 takes a free one.
+    pub metrics_addr: Option<SocketAddr>,
+    /// `/health` says that something is wrong when the newest block is older than this.
+    pub health_max_age: Option<Duration>,
+    /// How far behind the protocol version that the superchain requires we must be to halt.
+    pub halt: Option<HaltLevel>,
+    /// Gas of the blocks built here, below the chain's limit; zero means the chain's limit.
+    pub max_block_gas: u64,
+    /// Priority fee that is suggested to users, wei per gas; `None` is the usual one.
+    pub suggested_tip: Option<u64>,
 }
 
 impl EngineConfig {
@@ -64,6 +77,12 @@ impl EngineConfig {
             rpc: RpcLimits::default(),
             flush_interval: Duration::from_millis(200),
             history_blocks: 50_000,
+            receipts_blocks: None,
+            metrics_addr: None,
+            health_max_age: None,
+            halt: None,
+            max_block_gas: 0,
+            suggested_tip: None,
         }
     }
 }

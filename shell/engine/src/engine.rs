@@ -4,7 +4,9 @@ use crate::{
     build::{BuildLimits, PayloadJobs},
     config::EngineConfig,
     engine_api::Api,
+    halt::Halt,
     l1,
+    metrics::{self, Metrics, MetricsServer},
     pool::{
         Pool,
         conditional::CostLimit,
@@ -12,7 +14,8 @@ use crate::{
     },
     rpc::{self, Eth, PublicServers, Running},
     store::{
-        BlockBody, ChainIdentity, FlushBatch, FlushBlock, HeadsRecord, Layer, Store, StoreError,
+        BlockBody, ChainIdentity, FlushBatch, FlushBlock, HeadsRecord, Keep, Layer, Store,
+        StoreError,
     },
     tree::{self, Command, ForkchoiceOutcome, ForkchoiceRefused, TreeSetup},
 };
@@ -141,6 +144,7 @@ pub struct Engine {
     genesis_hash: B256,
     public: PublicServers,
     auth: Option<Running>,
+    metrics: Option<MetricsServer>,
 }
 
 impl Engine {
@@ -173,6 +177,10 @@ impl Engine {
             }
             _ => None,
         };
+        let metrics = match config.metrics_addr {
+            Some(addr) => Some(metrics::serve(eth.api.clone(), addr).await?),
+            None => None,
+        };
         let head = eth.api.tree.view().head;
         info!(
             chain = config.chain.chain_id, head = head.number, hash = %head.hash,
@@ -183,6 +191,7 @@ impl Engine {
             genesis_hash,
             public,
             auth,
+            metrics,
         })
     }
 
@@ -203,6 +212,19 @@ impl Engine {
         self.auth
             .as_ref()
             .map(|auth| format!("http://{}", auth.addr))
+    }
+
+    /// URL of the metrics, if they are served.
+    pub fn metrics_url(&self) -> Option<String> {
+        self.metrics
+            .as_ref()
+            .map(|server| format!("http://{}/metrics", server.addr))
+    }
+
+    /// Follows the reason why the engine should halt: a protocol version that it is too old for.
+    /// `None` while there is none. Whoever runs the engine acts on it.
+    pub fn halted(&self) -> watch::Receiver<Option<String>> {
+        self.eth.api.halt.subscribe()
     }
 
     /// The Engine API without a socket between.
@@ -275,6 +297,9 @@ impl Engine {
         self.public.stop().await;
         let pool = self.eth.api.pool.clone();
         let _ = tokio::task::spawn_blocking(move || pool.close_journal()).await;
+        if let Some(metrics) = &self.metrics {
+            metrics.stop().await;
+        }
         // An error means that it is gone already.
         let _ = self.eth.api.tree.ask(Command::Shutdown).await;
     }
@@ -316,7 +341,26 @@ pub(crate) fn eth_of(api: Api, config: &EngineConfig, sequencer: Option<EthClien
         cache: Arc::default(),
         history_blocks: config.history_blocks,
         turns: Arc::default(),
+        least_tip: config.suggested_tip,
+        health_max_age: config.health_max_age,
     }
+}
+
+/// Makes a data directory with the genesis block. Answers with its hash, and whether the directory
+/// is new.
+pub fn init(config: EngineConfig) -> Result<(B256, bool), StartError> {
+    let first = genesis(&config.genesis, &config.chain);
+    let hash = first.hash;
+    let identity = ChainIdentity {
+        chain_id: config.chain.chain_id,
+        genesis: hash,
+    };
+    let store = Store::open(config.datadir.as_deref(), identity)?;
+    let new = store.snapshot()?.heads().is_none();
+    if new {
+        write_genesis(&store, first)?;
+    }
+    Ok((hash, new))
 }
 
 /// Opens the database, writing the genesis block into a new one, and starts the tree.
@@ -332,6 +376,7 @@ pub(crate) fn open(config: EngineConfig) -> Result<(Api, B256), StartError> {
         write_genesis(&store, first)?;
     }
     let chain = Arc::new(config.chain);
+    let metrics = Arc::<Metrics>::default();
     let pool = Arc::new(Pool::new(chain.clone(), config.pool));
     let setup = TreeSetup {
         chain: chain.clone(),
@@ -339,10 +384,13 @@ pub(crate) fn open(config: EngineConfig) -> Result<(Api, B256), StartError> {
         pool: pool.clone(),
         flush_interval: config.flush_interval,
         history_blocks: config.history_blocks,
+        receipts_blocks: config.receipts_blocks,
+        metrics: metrics.clone(),
     };
     let tree = tree::spawn(setup)?;
     let jobs = Arc::new(PayloadJobs::default());
     let limits = Arc::new(BuildLimits::default());
+    limits.set_max_gas(config.max_block_gas);
     Ok((
         Api {
             chain,
@@ -351,6 +399,8 @@ pub(crate) fn open(config: EngineConfig) -> Result<(Api, B256), StartError> {
             jobs,
             limits,
             syncing: Arc::new(watch::Sender::new(None)),
+            metrics,
+            halt: Arc::new(Halt::new(config.halt)),
         },
         genesis_hash,
     ))
@@ -387,6 +437,6 @@ fn write_genesis(store: &Store, first: GenesisBlock) -> Result<(), StoreError> {
     store.flush(&FlushBatch {
         blocks: vec![block],
         heads,
-        history_blocks: u64::MAX,
+        keep: Keep::ALL,
     })
 }

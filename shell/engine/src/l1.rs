@@ -54,7 +54,9 @@ pub(crate) async fn build_block(
         .tree
         .ask(|reply| Command::InsertBuilt(block, reply))
         .await;
-    inserted.map_err(|e| failed(e.to_string()))?;
+    inserted
+        .map_err(|e| failed(e.to_string()))?
+        .map_err(failed)?;
     let sidecars = chain_block
         .transaction_hashes()
         .iter()

@@ -9,12 +9,17 @@
 
 mod block;
 mod build;
+mod chain_file;
 mod config;
 mod engine;
 mod engine_api;
 mod exec;
+mod halt;
+mod health;
 mod l1;
 mod local;
+mod metrics;
+mod offline;
 mod pool;
 mod raw_block;
 mod rpc;
@@ -24,11 +29,17 @@ mod testing;
 mod tree;
 mod view;
 
+pub use chain_file::{ChainFile, ChainFileError};
 pub use config::{EngineConfig, NAMESPACES, PoolLimits, RpcAccess, RpcLimits};
 pub use engine::{
-    BuildError, BuiltL1Block, Engine, HeadInfo, L1BlockAttributes, SetHeadsError, StartError,
+    BuildError, BuiltL1Block, Engine, HeadInfo, L1BlockAttributes, SetHeadsError, StartError, init,
 };
+pub use halt::HaltLevel;
 pub use local::{ImportError, LocalEngine};
+pub use offline::{
+    Damage, DbStat, ExportError, ExportReport, FileImportError, ImportOptions, ImportReport,
+    Progress, TableStat, VerifyReport, export, import, stat, verify,
+};
 pub use opal_execution::ChainConfig;
 pub use opal_rpc::{EngineApi, JwtSecret};
 pub use raw_block::BlockRlpError;

@@ -28,7 +28,9 @@ pub(crate) const REWIND_BLOCKS_MAX: u64 = 10_000;
 pub(crate) enum ViewError {
     #[error("block {0} is not known")]
     UnknownBlock(B256),
-    #[error("the state after block {0} is not available: it is too old or not canonical")]
+    #[error(
+        "the state after block {0} is not available: it is older than the states that are kept (see --history.state and --gcmode), or not canonical"
+    )]
     NoState(B256),
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -99,9 +101,11 @@ impl ChainView {
         let Some(header) = self.db.header(hash)? else {
             return Ok(None);
         };
-        let (Some(body), Some(receipts)) = (self.db.body(hash)?, self.db.receipts(hash)?) else {
+        let Some(body) = self.db.body(hash)? else {
             return Ok(None);
         };
+        // Pruned: whoever needs them asks the block whether it has them.
+        let receipts = self.db.receipts(hash)?.unwrap_or_default();
         Ok(Some(Arc::new(ChainBlock::new(
             *hash, header, body, receipts,
         ))))
@@ -163,7 +167,7 @@ impl ChainView {
             layers.push(block.clone());
             at = block.parent();
         }
-        let anchor = if at == self.flushed {
+        let past = if at == self.flushed {
             None
         } else {
             let number = match layers.last() {
@@ -177,12 +181,16 @@ impl ChainView {
                     _ => ViewError::NoState(hash),
                 });
             }
-            Some(self.anchor(number, at)?)
+            Some(if self.db.is_indexed(number) {
+                Past::Indexed { number, hash: at }
+            } else {
+                Past::Anchored(self.anchor(number, at)?)
+            })
         };
         Ok(StateView {
             chain: self.clone(),
             layers,
-            anchor,
+            past,
         })
     }
 
@@ -270,7 +278,16 @@ pub(crate) struct StateView {
     chain: Arc<ChainView>,
     /// Newest first.
     layers: Vec<Arc<ExecutedBlock>>,
-    anchor: Option<Arc<Anchor>>,
+    past: Option<Past>,
+}
+
+/// The state after an older flushed block.
+#[derive(Clone, Debug)]
+enum Past {
+    /// As a change of the flushed state.
+    Anchored(Arc<Anchor>),
+    /// In the index of an archive. Its trie, if somebody wants it, is that of an anchor.
+    Indexed { number: u64, hash: B256 },
 }
 
 impl StateView {
@@ -279,7 +296,7 @@ impl StateView {
         if let Some(newest) = self.layers.first() {
             return Ok(newest.trie.clone());
         }
-        match &self.anchor {
+        match self.anchor()? {
             None => Ok(self.chain.flushed_trie.clone()),
             Some(anchor) => anchor
                 .trie(&self.chain)
@@ -290,7 +307,7 @@ impl StateView {
 
     /// What leads from the flushed state to this one, if this is an older flushed block.
     pub(crate) fn rewind_layer(&self) -> Result<Option<Layer>, ViewError> {
-        match &self.anchor {
+        match self.anchor()? {
             None => Ok(None),
             Some(anchor) => anchor
                 .trie(&self.chain)
@@ -305,12 +322,29 @@ impl StateView {
                 return Ok(account);
             }
         }
-        self.chain.db.account(address).map_err(state_error)
+        let db = &self.chain.db;
+        match &self.past {
+            Some(Past::Indexed { number, .. }) => db.account_at(address, *number),
+            _ => db.account(address),
+        }
+        .map_err(state_error)
     }
 
     fn layers(&self) -> impl Iterator<Item = &Layer> {
-        let anchor = self.anchor.as_ref().map(|a| &a.layer);
+        let anchor = match &self.past {
+            Some(Past::Anchored(anchor)) => Some(&anchor.layer),
+            _ => None,
+        };
         self.layers.iter().map(|b| &b.layer).chain(anchor)
+    }
+
+    /// What leads back from the flushed state, if this state lies below it.
+    fn anchor(&self) -> Result<Option<Arc<Anchor>>, ViewError> {
+        match &self.past {
+            None => Ok(None),
+            Some(Past::Anchored(anchor)) => Ok(Some(anchor.clone())),
+            Some(Past::Indexed { number, hash }) => self.chain.anchor(*number, *hash).map(Some),
+        }
     }
 }
 
@@ -326,7 +360,12 @@ impl StateReader for StateView {
                 return Ok(value);
             }
         }
-        self.chain.db.storage(&address, &slot).map_err(state_error)
+        let db = &self.chain.db;
+        match &self.past {
+            Some(Past::Indexed { number, .. }) => db.storage_at(&address, &slot, *number),
+            _ => db.storage(&address, &slot),
+        }
+        .map_err(state_error)
     }
 
     fn code(&self, hash: B256) -> Result<Bytes, StateError> {
@@ -358,7 +397,8 @@ impl NodeReader for StateView {
                 return Ok(node.cloned());
             }
         }
-        if let Some(anchor) = &self.anchor
+        let anchor = self.anchor().map_err(|e| ReadError(e.to_string()))?;
+        if let Some(anchor) = anchor
             && let Some(node) = anchor.trie(&self.chain)?.1.node(o, p)
         {
             return Ok(node.cloned());

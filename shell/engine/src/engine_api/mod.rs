@@ -17,6 +17,8 @@ use crate::{
     block::{ChainBlock, verify_transactions},
     build::{BuildLimits, BuildRequest, PayloadJobs, build},
     exec::{ExecError, PendingBlock},
+    halt::Halt,
+    metrics::Metrics,
     pool::Pool,
     rpc::node::Syncing,
     tree::{Command, ForkchoiceOutcome, ForkchoiceRefused, InsertOutcome, TreeHandle},
@@ -80,6 +82,8 @@ pub(crate) struct Api {
     pub(crate) limits: Arc<BuildLimits>,
     /// Set while we were told of blocks that we cannot reach.
     pub(crate) syncing: Arc<watch::Sender<Option<Syncing>>>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) halt: Arc<Halt>,
 }
 
 impl Api {
@@ -90,6 +94,7 @@ impl Api {
         state: ForkchoiceState,
         attributes: Option<OpPayloadAttributes>,
     ) -> Result<ForkchoiceUpdated, EngineError> {
+        let _timer = self.metrics.forkchoice.timer();
         if let Some(attributes) = &attributes {
             attributes::check_version(&self.chain, version, attributes)?;
         }
@@ -220,6 +225,7 @@ impl Api {
         version: Version,
         id: PayloadId,
     ) -> Result<Fetched, EngineError> {
+        let _timer = self.metrics.get_payload.timer();
         let Some(job) = self.jobs.get(id) else {
             return Err(refuse(
                 UNKNOWN_PAYLOAD,
@@ -234,7 +240,8 @@ impl Api {
         self.tree
             .ask(|reply| Command::InsertBuilt(block, reply))
             .await
-            .map_err(|e| refuse(INTERNAL, e.to_string()))?;
+            .map_err(|e| refuse(INTERNAL, e.to_string()))?
+            .map_err(|problem| refuse(INTERNAL, problem))?;
         let (mut sidecars, mut requests) = (Vec::new(), Vec::new());
         if !self.chain.is_optimism() {
             let blob_transactions = chain_block
@@ -290,6 +297,7 @@ impl Api {
         hash: B256,
         decoded: Result<DecodedPayload, String>,
     ) -> Result<PayloadStatus, EngineError> {
+        let _timer = self.metrics.new_payload.timer();
         let decoded = match decoded {
             Ok(decoded) => decoded,
             Err(problem) => return Ok(invalid(None, problem)),
@@ -327,7 +335,10 @@ impl Api {
             InsertOutcome::Invalid {
                 latest_valid,
                 reason,
-            } => Ok(invalid(latest_valid, reason)),
+            } => {
+                self.metrics.invalid_payloads.add(1);
+                Ok(invalid(latest_valid, reason))
+            }
             InsertOutcome::ParentUnknown => {
                 self.note_missing(number);
                 Ok(PayloadStatus::new(PayloadStatusEnum::Syncing, None))

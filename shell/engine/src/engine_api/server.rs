@@ -17,7 +17,6 @@ use op_alloy_rpc_types_engine::{
 };
 use opal_execution::ChainConfig;
 use serde_json::{Value, json};
-use tracing::{info, warn};
 
 /// Bodies that one request may ask for.
 const BODIES_MAX: u64 = 1_024;
@@ -59,7 +58,9 @@ pub(crate) fn register(
             "code": "OL", "name": "Opal", "version": env!("CARGO_PKG_VERSION"), "commit": "00000000"
         }])
     })?;
-    module.register_method("engine_signalSuperchainV1", |params, _, _| signal(&params))?;
+    module.register_method("engine_signalSuperchainV1", |params, api, _| {
+        signal(api, &params)
+    })?;
     module.register_blocking_method("engine_getPayloadBodiesByHashV1", |params, api, _| {
         let hashes: Vec<B256> = params.one().map_err(bad_params)?;
         if hashes.len() as u64 > BODIES_MAX {
@@ -205,19 +206,15 @@ fn body_of(chain: &ChainConfig, block: &crate::block::ChainBlock) -> ExecutionPa
     }
 }
 
-fn signal(params: &Params<'_>) -> RpcResult<Value> {
+fn signal(api: &Api, params: &Params<'_>) -> RpcResult<Value> {
     let signal: SuperchainSignal = params.one().map_err(bad_params)?;
-    let (required, recommended) = (signal.required, signal.recommended);
-    if required.major() > PROTOCOL_VERSION_MAJOR {
-        warn!(%required, "the superchain requires a newer protocol version: update this program");
-    } else if recommended.major() > PROTOCOL_VERSION_MAJOR {
-        info!(%recommended, "the superchain recommends a newer protocol version");
-    }
     let ours = ProtocolVersionFormatV0 {
         major: PROTOCOL_VERSION_MAJOR,
         ..Default::default()
     };
-    Ok(json!(ProtocolVersion::V0(ours)))
+    let ours = ProtocolVersion::V0(ours);
+    api.halt.signal(&signal, &ours);
+    Ok(json!(ours))
 }
 
 fn too_large() -> jsonrpsee::types::ErrorObjectOwned {

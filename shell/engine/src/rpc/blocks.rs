@@ -1,6 +1,11 @@
 //! Blocks, transactions and receipts.
 
-use super::{Module, Registered, convert, error::internal, method, receipt_fees::BlockFees};
+use super::{
+    Module, Registered, convert,
+    error::{internal, need_receipts},
+    method,
+    receipt_fees::BlockFees,
+};
 use alloy_eips::{BlockId, BlockNumberOrTag};
 use alloy_primitives::{B256, U64};
 use serde_json::{Value, json};
@@ -133,6 +138,7 @@ fn register_receipts(module: &mut Module) -> Registered {
         let Some((block, index)) = eth.view().transaction(&hash).map_err(internal)? else {
             return Ok(Value::Null);
         };
+        need_receipts(&block)?;
         let chain = &eth.api.chain;
         let fees = BlockFees::of(chain, &block);
         convert::receipt(chain, &block, index, fees.as_ref()).map_err(internal)
@@ -142,6 +148,7 @@ fn register_receipts(module: &mut Module) -> Registered {
         let Some(block) = eth.block(&eth.view(), id)? else {
             return Ok(Value::Null);
         };
+        need_receipts(&block)?;
         let chain = &eth.api.chain;
         let fees = BlockFees::of(chain, &block);
         let receipts: Vec<Value> = (0..block.receipts.len())

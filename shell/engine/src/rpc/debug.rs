@@ -2,7 +2,7 @@
 
 use super::{
     Module, Registered, convert,
-    error::{internal, unknown_block},
+    error::{internal, need_receipts, unknown_block},
     method,
 };
 use alloy_eips::BlockId;
@@ -68,6 +68,7 @@ fn register_raw(module: &mut Module) -> Registered {
         let block = eth
             .block(&eth.view(), id)?
             .ok_or_else(|| unknown_block(id))?;
+        need_receipts(&block)?;
         Ok(convert::raw_receipts(&block))
     })?;
     method(module, "debug_getRawTransaction", |eth, args| {

@@ -1,6 +1,6 @@
 //! Errors as JSON-RPC clients expect them: codes and words of execution-apis and of geth.
 
-use crate::{pool::PoolError, view::ViewError};
+use crate::{block::ChainBlock, pool::PoolError, view::ViewError};
 use alloy_primitives::Bytes;
 use jsonrpsee::types::ErrorObjectOwned;
 use opal_execution::{call::CallError, trace::TraceError};
@@ -22,6 +22,8 @@ const CONDITIONAL_REJECTED: i32 = -32_003;
 const MOVED_TO_ITSELF: i32 = -38_022;
 /// Overrides move several precompiles to one address.
 const MOVED_TWICE: i32 = -38_023;
+/// History that was given up to save space, as geth answers it.
+const PRUNED: i32 = 4_444;
 /// More than a limit allows.
 const LIMIT_EXCEEDED: i32 = -32_005;
 
@@ -51,6 +53,16 @@ pub(crate) fn server(problem: impl Display) -> ErrorObjectOwned {
 
 pub(crate) fn unknown_block(what: impl Display) -> ErrorObjectOwned {
     error(UNKNOWN_BLOCK, format!("{what} block not found"))
+}
+
+/// An error, if the block's receipts were pruned.
+pub(crate) fn need_receipts(block: &ChainBlock) -> RpcResult<()> {
+    if !block.lacks_receipts() {
+        return Ok(());
+    }
+    let number = block.header.number;
+    let problem = format!("pruned history unavailable: receipts of block {number} are not kept");
+    Err(error(PRUNED, problem))
 }
 
 pub(crate) fn limit_exceeded(problem: impl Display) -> ErrorObjectOwned {

@@ -56,20 +56,21 @@ pub(super) fn register(module: &mut Module) -> Registered {
 /// paid.
 fn suggested_tip(eth: &Eth, view: &ChainView) -> RpcResult<u128> {
     if !eth.api.chain.is_optimism() {
-        return Ok(ETH_TIP);
+        return Ok(eth.least_tip.map_or(ETH_TIP, u128::from));
     }
     let (head, cached) = *eth.tip.lock();
     if head == view.head.hash {
         return Ok(cached);
     }
     let block = view.block(&view.head.hash).map_err(internal)?;
-    let tip = block.map_or(OP_TIP, |block| tip_after(&block));
+    let least = eth.least_tip.map_or(OP_TIP, u128::from);
+    let tip = block.map_or(least, |block| tip_after(&block, least));
     *eth.tip.lock() = (view.head.hash, tip);
     Ok(tip)
 }
 
 /// See [`suggested_tip`].
-pub(super) fn tip_after(block: &ChainBlock) -> u128 {
+pub(super) fn tip_after(block: &ChainBlock, least: u128) -> u128 {
     let header = &block.header;
     let largest = (0..block.receipts.len())
         .map(|index| block.gas_used(index))
@@ -80,7 +81,7 @@ pub(super) fn tip_after(block: &ChainBlock) -> u128 {
         .gas_used
         .max(header.blob_gas_used.unwrap_or_default());
     if used.saturating_add(largest) <= header.gas_limit {
-        return OP_TIP;
+        return least;
     }
     let base_fee = header.base_fee_per_gas.unwrap_or_default();
     let mut tips: Vec<u128> = block
@@ -93,7 +94,7 @@ pub(super) fn tip_after(block: &ChainBlock) -> u128 {
     let median = tips.get(tips.len() / 2).copied().unwrap_or_default();
     median
         .saturating_add(median / 10)
-        .clamp(OP_TIP, SUGGESTED_TIP_MAX)
+        .clamp(least, SUGGESTED_TIP_MAX.max(least))
 }
 
 fn fee_history(eth: &Eth, args: &mut Args<'_>) -> RpcResult<Value> {

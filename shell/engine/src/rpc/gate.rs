@@ -18,6 +18,7 @@ use std::{
 use tower::{Layer, Service};
 
 use super::throttle::Throttle;
+use crate::health::Health;
 
 /// Seconds for which a browser may remember that an origin is allowed.
 const CORS_SECONDS: HeaderValue = HeaderValue::from_static("600");
@@ -39,6 +40,8 @@ pub(crate) struct Rules {
     pub(crate) ws_origins: Vec<String>,
     /// Calls per second of one connection; zero lifts the limit.
     pub(crate) calls_per_second_max: u32,
+    /// Answers `GET /health`.
+    pub(crate) health: Option<Health>,
 }
 
 impl Gate {
@@ -129,7 +132,15 @@ impl Rules {
             && !websocket
             && request.uri().path() == "/"
             && request.uri().query().is_none();
-        asks_nothing.then(|| refusal(StatusCode::OK, ""))
+        if asks_nothing {
+            return Some(refusal(StatusCode::OK, ""));
+        }
+        let health = self.health.as_ref()?;
+        let asks = request.method() == Method::GET && request.uri().path() == "/health";
+        asks.then(|| match health.problem() {
+            None => refusal(StatusCode::OK, "healthy"),
+            Some(problem) => refusal(StatusCode::SERVICE_UNAVAILABLE, &problem),
+        })
     }
 
     fn may_open_websocket(&self, headers: &HeaderMap) -> bool {

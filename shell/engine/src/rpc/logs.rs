@@ -2,7 +2,7 @@
 
 use super::{
     Eth, RpcResult, convert,
-    error::{internal, invalid_params, limit_exceeded, unknown_block},
+    error::{internal, invalid_params, limit_exceeded, need_receipts, unknown_block},
 };
 use crate::{block::ChainBlock, view::ChainView};
 use alloy_eips::BlockNumberOrTag;
@@ -76,6 +76,7 @@ pub(super) fn in_range(
     may_match.reverse();
     for hash in may_match {
         if let Some(block) = eth.cache.block(view, &hash).map_err(internal)? {
+            need_receipts(&block)?;
             collect(&block, filter, found);
         }
         if found.len() > eth.limits.logs_max {

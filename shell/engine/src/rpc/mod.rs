@@ -71,6 +71,10 @@ pub(crate) struct Eth {
     pub(crate) history_blocks: u64,
     /// Bounds what traces cost together.
     pub(crate) turns: Arc<Turns>,
+    /// Priority fee that is suggested at least, wei; `None` is the usual one.
+    pub(crate) least_tip: Option<u64>,
+    /// `/health` minds a head that is older.
+    pub(crate) health_max_age: Option<std::time::Duration>,
 }
 
 impl Eth {

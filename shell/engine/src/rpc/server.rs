@@ -12,6 +12,8 @@ use crate::{
     config::RpcAccess,
     engine::StartError,
     engine_api::{Api, server::register as register_engine},
+    health::Health,
+    metrics::CountCalls,
 };
 use jsonrpsee::{
     Methods, RpcModule,
@@ -85,6 +87,7 @@ pub(crate) async fn start_public(
         cors_origins: access.cors_origins.clone(),
         ws_origins: access.ws_origins.clone(),
         calls_per_second_max: eth.limits.calls_per_second_max,
+        health: Some(Health::new(eth.api.tree.clone(), eth.health_max_age)),
     });
     if access.http {
         let methods = public_methods(eth.clone(), &access.http_apis);
@@ -92,12 +95,12 @@ pub(crate) async fn start_public(
             Some(_) => config(&eth).http_only(),
             None => config(&eth),
         };
-        servers.http = Some(listen(addr, config.build(), gate.clone(), methods).await?);
+        servers.http = Some(listen(&eth.api, addr, config.build(), gate.clone(), methods).await?);
     }
     if let Some(addr) = access.ws_addr {
         let methods = public_methods(eth.clone(), &access.ws_apis);
         let config = config(&eth).ws_only().build();
-        servers.ws = Some(listen(addr, config, gate, methods).await?);
+        servers.ws = Some(listen(&eth.api, addr, config, gate, methods).await?);
     }
     if let Some(path) = &access.ipc_path {
         let limits = eth.limits;
@@ -123,10 +126,12 @@ pub(crate) async fn start_auth(
         vhosts: access.auth_vhosts.clone(),
         ..Rules::default()
     });
-    listen(addr, config, gate, auth_methods(eth)).await
+    let api = eth.api.clone();
+    listen(&api, addr, config, gate, auth_methods(eth)).await
 }
 
 async fn listen(
+    api: &Api,
     addr: SocketAddr,
     config: ServerConfig,
     gate: Gate,
@@ -137,7 +142,11 @@ async fn listen(
     let server = Server::builder()
         .set_config(config)
         .set_http_middleware(tower::ServiceBuilder::new().layer(gate))
-        .set_rpc_middleware(RpcServiceBuilder::new().layer_fn(Throttled))
+        .set_rpc_middleware(
+            RpcServiceBuilder::new()
+                .layer(CountCalls::new(api.metrics.clone(), methods.clone()))
+                .layer_fn(Throttled),
+        )
         .build(addr)
         .await
         .map_err(failed)?;

@@ -25,6 +25,8 @@ fn eth() -> Eth {
         cache: Arc::default(),
         history_blocks: 100,
         turns: Arc::default(),
+        least_tip: None,
+        health_max_age: None,
     }
 }
 

@@ -1,9 +1,10 @@
 //! The write transactions: flushing executed blocks, and going back to an older block.
 
 use super::{
-    ACCOUNTS, BODIES, CANONICAL, CODE, HEADERS, META, META_HEADS, NODES, RECEIPTS, REVERSE,
-    STORAGE, Store, StoreError, TX_INDEX,
+    ACCOUNTS, BODIES, CANONICAL, CODE, HEADERS, META, META_HEADS, META_RECEIPTS_FROM, NODES,
+    RECEIPTS, REVERSE, STORAGE, Store, StoreError, TX_INDEX,
     codec::{self, BlockBody, FlatAccount, HeadsRecord, OldAccount, OldSlot},
+    history,
     layer::Layer,
 };
 use alloy_consensus::Header;
@@ -12,6 +13,9 @@ use opal_execution::Receipt;
 use opal_trie::{Account, Nibbles};
 use redb::{ReadableTable, Table, WriteTransaction};
 use std::collections::BTreeMap;
+
+/// Blocks whose receipts one flush may prune at least.
+const PRUNE_BLOCKS_MIN: u64 = 64;
 
 /// A block to write.
 #[derive(Clone, Copy, Debug)]
@@ -29,14 +33,36 @@ pub(crate) struct FlushBlock<'a> {
 pub(crate) struct FlushBatch<'a> {
     pub(crate) blocks: Vec<FlushBlock<'a>>,
     pub(crate) heads: HeadsRecord,
+    pub(crate) keep: Keep,
+}
+
+/// How much of the past stays on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Keep {
     /// Blocks below the head whose reverse diffs are kept.
     pub(crate) history_blocks: u64,
+    /// Blocks below the head whose receipts are kept; `None` keeps all.
+    pub(crate) receipts_blocks: Option<u64>,
+    /// Whether old values are indexed, so that any old state can be read quickly.
+    pub(crate) index: bool,
+}
+
+impl Keep {
+    /// Everything.
+    pub(crate) const ALL: Self = Self {
+        history_blocks: u64::MAX,
+        receipts_blocks: None,
+        index: false,
+    };
 }
 
 impl Store {
     /// Writes blocks, state, reverse diffs and pointers in one transaction.
     pub(crate) fn flush(&self, batch: &FlushBatch<'_>) -> Result<(), StoreError> {
         let write = self.db.begin_write()?;
+        if let Some(first) = batch.blocks.first() {
+            history::prepare(&write, batch.keep.index, first.header.number)?;
+        }
         let mut pending = Pending::default();
         {
             let accounts = write.open_table(ACCOUNTS)?;
@@ -46,8 +72,14 @@ impl Store {
             for block in &batch.blocks {
                 let old = pending.apply(block.layer, &accounts, &storage, &nodes)?;
                 reverse.insert(block.header.number, codec::encode(&old).as_slice())?;
+                if batch.keep.index {
+                    history::add(&write, block.header.number, &old)?;
+                }
             }
-            let keep_from = batch.heads.head_number.saturating_sub(batch.history_blocks);
+            let keep_from = batch
+                .heads
+                .head_number
+                .saturating_sub(batch.keep.history_blocks);
             let stale: Vec<u64> = reverse
                 .range(..keep_from)?
                 .take(batch.blocks.len().saturating_mul(2).max(16))
@@ -61,6 +93,7 @@ impl Store {
         for block in &batch.blocks {
             write_block(&write, block)?;
         }
+        prune_receipts(&write, batch)?;
         write_heads(&write, &batch.heads)?;
         write.commit()?;
         Ok(())
@@ -83,7 +116,13 @@ impl Store {
             write
                 .open_table(CANONICAL)?
                 .retain_in(above.clone(), |_, _| false)?;
-            write.open_table(REVERSE)?.retain_in(above, |_, _| false)?;
+            let mut reverse = write.open_table(REVERSE)?;
+            for row in reverse.range(above.clone())? {
+                let (height, diff) = row?;
+                let diff = codec::decode("reverse_diffs", diff.value())?;
+                history::remove(&write, height.value(), &diff)?;
+            }
+            reverse.retain_in(above, |_, _| false)?;
         }
         write_heads(&write, &heads)?;
         write.commit()?;
@@ -103,7 +142,7 @@ pub(super) fn create_tables(write: &WriteTransaction) -> Result<(), StoreError> 
     write.open_table(TX_INDEX)?;
     write.open_table(CANONICAL)?;
     write.open_table(REVERSE)?;
-    Ok(())
+    Ok(history::create_tables(write)?)
 }
 
 pub(super) fn slot_key(address: &B256, slot: &B256) -> [u8; 64] {
@@ -295,6 +334,34 @@ fn write_block(write: &WriteTransaction, block: &FlushBlock<'_>) -> Result<(), S
         let position = u32::try_from(i).unwrap_or(u32::MAX);
         index.insert(&hash.0, (block.header.number, position))?;
     }
+    Ok(())
+}
+
+/// Removes receipts of canonical blocks that are too old, some at a time: a database that is new to
+/// pruning is not stopped by it.
+fn prune_receipts(write: &WriteTransaction, batch: &FlushBatch<'_>) -> Result<(), StoreError> {
+    let Some(kept) = batch.keep.receipts_blocks else {
+        return Ok(());
+    };
+    let mut meta = write.open_table(META)?;
+    let from = meta
+        .get(META_RECEIPTS_FROM)?
+        .and_then(|row| row.value().try_into().ok())
+        .map_or(0, u64::from_be_bytes);
+    let most = (batch.blocks.len() as u64)
+        .saturating_mul(2)
+        .max(PRUNE_BLOCKS_MIN);
+    let until = batch.heads.head_number.saturating_sub(kept);
+    let until = until.min(from.saturating_add(most));
+    if from >= until {
+        return Ok(());
+    }
+    let canonical = write.open_table(CANONICAL)?;
+    let mut receipts = write.open_table(RECEIPTS)?;
+    for row in canonical.range(from..until)? {
+        receipts.remove(row?.1.value())?;
+    }
+    meta.insert(META_RECEIPTS_FROM, until.to_be_bytes().as_slice())?;
     Ok(())
 }
 

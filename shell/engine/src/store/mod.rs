@@ -7,7 +7,10 @@
 mod check;
 mod codec;
 mod flush;
+mod history;
 mod layer;
+mod patient;
+mod scan;
 mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -15,12 +18,15 @@ mod tests;
 pub use check::check_row;
 pub use codec::CodecError;
 pub(crate) use codec::{BlockBody, HeadsRecord};
-pub(crate) use flush::{FlushBatch, FlushBlock};
+pub(crate) use flush::{FlushBatch, FlushBlock, Keep};
 pub(crate) use layer::Layer;
+pub(crate) use patient::Patience;
+pub use scan::TableStat;
 pub(crate) use snapshot::DbSnapshot;
 
 use alloy_primitives::B256;
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use patient::PatientFile;
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, backends::FileBackend};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
@@ -62,6 +68,10 @@ pub(crate) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("
 pub(crate) const META_FORMAT: &str = "format";
 pub(crate) const META_IDENTITY: &str = "identity";
 pub(crate) const META_HEADS: &str = "heads";
+/// Height of the first block in the index of an archive.
+pub(crate) const META_HISTORY_FROM: &str = "history_from";
+/// Height below which receipts are pruned.
+pub(crate) const META_RECEIPTS_FROM: &str = "receipts_from";
 
 /// Which chain a data directory belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,6 +177,7 @@ from_redb!(StorageError, TableError, TransactionError, CommitError);
 pub(crate) struct Store {
     db: Arc<Database>,
     path: PathBuf,
+    pub(crate) patience: Arc<Patience>,
 }
 
 impl Store {
@@ -185,14 +196,66 @@ impl Store {
                         .map_err(|e| StoreError::Database(e.into()))?,
                 ),
                 path: PathBuf::from(":memory:"),
+                patience: Arc::default(),
             },
-            Some(dir) => Self {
-                db: Arc::new(open_file(dir)?),
-                path: dir.to_path_buf(),
-            },
+            Some(dir) => Self::open_file(dir)?,
         };
         store.check_identity(identity)?;
+        store.patience.begin();
         Ok(store)
+    }
+
+    /// Opens the database under `datadir` whatever chain it belongs to; never makes one.
+    pub(crate) fn open_existing(datadir: &Path) -> Result<(Self, ChainIdentity), StoreError> {
+        let path = datadir.to_path_buf();
+        if !datadir.join(FILE_NAME).is_file() {
+            let reason = format!("there is no database in it (no file {FILE_NAME})");
+            return Err(StoreError::Open { path, reason });
+        }
+        let store = Self::open_file(datadir)?;
+        let (format, identity) = {
+            let read = store.db.begin_read()?;
+            let meta = match read.open_table(META) {
+                Ok(meta) => meta,
+                Err(redb::TableError::TableDoesNotExist(_)) => {
+                    let reason = "it was never initialised".to_owned();
+                    let path = store.path;
+                    return Err(StoreError::Open { path, reason });
+                }
+                Err(error) => return Err(error.into()),
+            };
+            let bytes = |row: Option<redb::AccessGuard<'_, &[u8]>>| row.map(|v| v.value().to_vec());
+            (
+                bytes(meta.get(META_FORMAT)?),
+                bytes(meta.get(META_IDENTITY)?),
+            )
+        };
+        let found = format
+            .and_then(|f| f.try_into().ok())
+            .map_or(0, u64::from_be_bytes);
+        if found != FORMAT_VERSION {
+            return Err(StoreError::Format {
+                path: store.path,
+                found,
+                wanted: FORMAT_VERSION,
+            });
+        }
+        match identity.and_then(|bytes| ChainIdentity::from_bytes(&bytes)) {
+            Some(identity) => Ok((store, identity)),
+            None => Err(StoreError::Damaged {
+                path: store.path,
+                reason: "chain identity is missing".into(),
+            }),
+        }
+    }
+
+    fn open_file(datadir: &Path) -> Result<Self, StoreError> {
+        let patience = Arc::<Patience>::default();
+        Ok(Self {
+            db: Arc::new(open_file(datadir, &patience)?),
+            path: datadir.to_path_buf(),
+            patience,
+        })
     }
 
     /// The state and chain as of the last flush.
@@ -254,7 +317,7 @@ impl Store {
     }
 }
 
-fn open_file(dir: &Path) -> Result<Database, StoreError> {
+fn open_file(dir: &Path, patience: &Arc<Patience>) -> Result<Database, StoreError> {
     let path = dir.to_path_buf();
     std::fs::create_dir_all(dir).map_err(|e| StoreError::Open {
         path: path.clone(),
@@ -263,9 +326,20 @@ fn open_file(dir: &Path) -> Result<Database, StoreError> {
     // redb may panic on a file that something else altered; to whoever starts the program that is
     // a damaged directory like any other.
     let opened = catch_unwind(AssertUnwindSafe(|| {
+        let file = std::fs::OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(dir.join(FILE_NAME))
+            .map_err(|e| redb::DatabaseError::Storage(e.into()))?;
+        let backend = PatientFile {
+            file: FileBackend::new(file)?,
+            patience: patience.clone(),
+        };
         Database::builder()
             .set_cache_size(CACHE_BYTES)
-            .create(dir.join(FILE_NAME))
+            .create_with_backend(backend)
     }));
     match opened {
         Ok(Ok(db)) => Ok(db),

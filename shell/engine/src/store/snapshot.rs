@@ -4,10 +4,11 @@
 //! old pages alive: hold one no longer than needed.
 
 use super::{
-    ACCOUNTS, BODIES, CANONICAL, CODE, HEADERS, META, META_HEADS, NODES, RECEIPTS, REVERSE,
-    STORAGE, StoreError, TX_INDEX,
+    ACCOUNTS, BODIES, CANONICAL, CODE, HEADERS, META, META_HEADS, META_HISTORY_FROM, NODES,
+    RECEIPTS, REVERSE, STORAGE, StoreError, TX_INDEX,
     codec::{self, BlockBody, FlatAccount, HeadsRecord, ReverseDiff},
     flush::{node_key, slot_key},
+    history::{ACCOUNT_HISTORY, STORAGE_HISTORY},
     layer::Rewind,
 };
 use alloy_consensus::Header;
@@ -20,17 +21,21 @@ type HashTable = ReadOnlyTable<&'static [u8; 32], &'static [u8]>;
 
 /// See the module's documentation.
 pub(crate) struct DbSnapshot {
-    accounts: HashTable,
-    storage: ReadOnlyTable<&'static [u8; 64], &'static [u8]>,
-    code: HashTable,
-    nodes: ReadOnlyTable<&'static [u8], &'static [u8]>,
-    headers: HashTable,
-    bodies: HashTable,
-    receipts: HashTable,
-    tx_index: ReadOnlyTable<&'static [u8; 32], (u64, u32)>,
-    canonical: ReadOnlyTable<u64, &'static [u8; 32]>,
-    reverse: ReadOnlyTable<u64, &'static [u8]>,
+    pub(super) accounts: HashTable,
+    pub(super) storage: ReadOnlyTable<&'static [u8; 64], &'static [u8]>,
+    pub(super) code: HashTable,
+    pub(super) nodes: ReadOnlyTable<&'static [u8], &'static [u8]>,
+    pub(super) headers: HashTable,
+    pub(super) bodies: HashTable,
+    pub(super) receipts: HashTable,
+    pub(super) tx_index: ReadOnlyTable<&'static [u8; 32], (u64, u32)>,
+    pub(super) canonical: ReadOnlyTable<u64, &'static [u8; 32]>,
+    pub(super) reverse: ReadOnlyTable<u64, &'static [u8]>,
     heads: Option<HeadsRecord>,
+    pub(super) account_history: ReadOnlyTable<&'static [u8; 40], &'static [u8]>,
+    pub(super) storage_history: ReadOnlyTable<&'static [u8; 72], &'static [u8]>,
+    /// First block of the index, if there is one.
+    pub(super) history_from: Option<u64>,
 }
 
 impl std::fmt::Debug for DbSnapshot {
@@ -43,8 +48,12 @@ impl std::fmt::Debug for DbSnapshot {
 
 impl DbSnapshot {
     pub(super) fn new(read: ReadTransaction) -> Result<Self, StoreError> {
-        let heads = read
-            .open_table(META)?
+        let meta = read.open_table(META)?;
+        let history_from = meta
+            .get(META_HISTORY_FROM)?
+            .and_then(|row| row.value().try_into().ok())
+            .map(u64::from_be_bytes);
+        let heads = meta
             .get(META_HEADS)?
             .map(|row| codec::decode("meta", row.value()))
             .transpose()?;
@@ -60,6 +69,9 @@ impl DbSnapshot {
             canonical: read.open_table(CANONICAL)?,
             reverse: read.open_table(REVERSE)?,
             heads,
+            account_history: read.open_table(ACCOUNT_HISTORY)?,
+            storage_history: read.open_table(STORAGE_HISTORY)?,
+            history_from,
         })
     }
 

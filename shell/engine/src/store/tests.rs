@@ -1,5 +1,6 @@
 //! The database against a model that keeps every state in full.
 
+use super::Keep;
 use super::{BlockBody, ChainIdentity, FlushBatch, FlushBlock, HeadsRecord, Layer, Store, codec};
 use crate::testing::Random;
 use alloy_consensus::Header;
@@ -134,7 +135,7 @@ fn flush(store: &Store, blocks: &[Block], head: &Block) {
         .flush(&FlushBatch {
             blocks,
             heads,
-            history_blocks: 1_000,
+            keep: keep(1_000),
         })
         .unwrap();
 }
@@ -146,6 +147,14 @@ fn heads(head: &Block) -> HeadsRecord {
         head_number,
         safe: B256::ZERO,
         finalized: B256::ZERO,
+    }
+}
+
+const fn keep(history_blocks: u64) -> Keep {
+    Keep {
+        history_blocks,
+        receipts_blocks: None,
+        index: true,
     }
 }
 
@@ -264,7 +273,7 @@ fn history_is_pruned_and_then_out_of_reach() {
             .flush(&FlushBatch {
                 blocks: vec![block],
                 heads,
-                history_blocks: 5,
+                keep: keep(5),
             })
             .unwrap();
     }

@@ -6,9 +6,12 @@
 use super::Command;
 use crate::{
     block::ExecutedBlock,
-    store::{DbSnapshot, FlushBatch, HeadsRecord, Store, StoreError},
+    store::{DbSnapshot, FlushBatch, HeadsRecord, Keep, Store, StoreError},
 };
-use std::sync::{Arc, Weak, mpsc};
+use std::{
+    sync::{Arc, Weak, mpsc},
+    time::Duration,
+};
 use tokio::sync::OwnedSemaphorePermit;
 
 type Outcome = Result<(Vec<Arc<ExecutedBlock>>, Arc<DbSnapshot>), StoreError>;
@@ -16,7 +19,7 @@ type Outcome = Result<(Vec<Arc<ExecutedBlock>>, Arc<DbSnapshot>), StoreError>;
 struct Job {
     blocks: Vec<Arc<ExecutedBlock>>,
     heads: HeadsRecord,
-    history_blocks: u64,
+    keep: Keep,
 }
 
 pub(super) struct Flusher {
@@ -64,12 +67,12 @@ impl Flusher {
         &mut self,
         blocks: Vec<Arc<ExecutedBlock>>,
         heads: HeadsRecord,
-        history_blocks: u64,
+        keep: Keep,
     ) {
         let job = Job {
             blocks,
             heads,
-            history_blocks,
+            keep,
         };
         self.busy = self
             .jobs
@@ -77,11 +80,17 @@ impl Flusher {
             .is_some_and(|jobs| jobs.send(job).is_ok());
     }
 
-    /// Blocks until the running flush ended; [`collect`](Self::collect) then has its result.
-    pub(super) fn wait(&mut self) {
+    /// Blocks until the running flush ended, but not longer than `patience`; answers whether
+    /// [`collect`](Self::collect) has a result, or never will.
+    pub(super) fn wait(&mut self, patience: Duration) -> bool {
         if self.busy && self.arrived.is_none() {
-            self.arrived = self.outcomes.recv().ok();
+            match self.outcomes.recv_timeout(patience) {
+                Ok(outcome) => self.arrived = Some(outcome),
+                Err(mpsc::RecvTimeoutError::Timeout) => return false,
+                Err(mpsc::RecvTimeoutError::Disconnected) => self.busy = false,
+            }
         }
+        true
     }
 
     /// The result of a flush that ended.
@@ -109,7 +118,7 @@ fn flush(store: &Store, job: Job) -> Outcome {
     let batch = FlushBatch {
         blocks: job.blocks.iter().map(|b| b.to_flush()).collect(),
         heads: job.heads,
-        history_blocks: job.history_blocks,
+        keep: job.keep,
     };
     store.flush(&batch)?;
     Ok((job.blocks, Arc::new(store.snapshot()?)))

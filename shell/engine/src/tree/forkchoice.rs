@@ -176,7 +176,11 @@ impl Tree {
     /// Takes the state on disk back to the branch's ancestor, if it is beyond.
     fn unwind(&mut self, branch: &Branch, head: &HeadInfo) -> Result<(), ForkchoiceRefused> {
         // A flush that runs may be writing the very blocks that are abandoned now.
-        self.finish_flush();
+        if !self.finish_flush() {
+            let trouble = self.published.trouble().unwrap_or_default();
+            let problem = format!("the database cannot be written: {trouble}");
+            return Err(ForkchoiceRefused::Failed(problem));
+        }
         let view = self.view();
         if view.db.flushed_number() <= branch.ancestor_number {
             return Ok(());

@@ -126,6 +126,9 @@ impl Tree {
             return Ok(InsertOutcome::ParentUnknown);
         };
         self.make_room();
+        if let Some(problem) = self.no_room() {
+            return Err(problem);
+        }
         self.ensure_state(parent_hash)?;
         let state = self
             .view()
@@ -154,16 +157,20 @@ impl Tree {
     }
 
     /// Adds a block that a builder made on a state of this tree.
-    pub(super) fn insert_built(&mut self, block: Arc<ExecutedBlock>) {
+    pub(super) fn insert_built(&mut self, block: Arc<ExecutedBlock>) -> Result<(), String> {
         let view = self.view();
         let known = view.header(&block.hash()).is_ok_and(|h| h.is_some());
         let parent_known = view.header(&block.parent()).is_ok_and(|h| h.is_some());
         if !known && parent_known {
             self.make_room();
+            if let Some(problem) = self.no_room() {
+                return Err(problem);
+            }
             let hash = block.hash();
             self.add(block);
             self.ready.extend(self.buffer.take_children(&hash));
         }
+        Ok(())
     }
 
     fn add(&self, block: Arc<ExecutedBlock>) {

@@ -16,8 +16,9 @@ use crate::{
     block::ExecutedBlock,
     engine::HeadInfo,
     exec::PendingBlock,
+    metrics::Metrics,
     pool::Pool,
-    store::{HeadsRecord, Store, StoreError},
+    store::{HeadsRecord, Keep, Patience, Store, StoreError},
     view::{ChainView, DbNodes},
 };
 use alloy_primitives::B256;
@@ -32,7 +33,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 /// Commands that may wait for the tree at once.
 const COMMANDS_MAX: usize = 256;
@@ -45,6 +46,8 @@ const SIDE_BLOCKS_DEPTH: u64 = 64;
 
 /// Wait after a flush that failed.
 const FLUSH_RETRY: Duration = Duration::from_secs(5);
+/// How often a wait for a flush looks whether the flush itself waits for the disk.
+const FLUSH_LOOK: Duration = Duration::from_millis(100);
 
 /// What the tree is asked to do.
 pub(crate) enum Command {
@@ -53,7 +56,7 @@ pub(crate) enum Command {
     /// Remember that a block's body cannot be read: hash, parent, what is wrong.
     Reject(B256, B256, String, oneshot::Sender<InsertOutcome>),
     /// Take a block that we built ourselves.
-    InsertBuilt(Arc<ExecutedBlock>, oneshot::Sender<()>),
+    InsertBuilt(Arc<ExecutedBlock>, oneshot::Sender<Result<(), String>>),
     /// Make sure that the state after a block can be read, executing again if needed.
     EnsureState(B256, oneshot::Sender<Result<(), String>>),
     /// Move the head pointers.
@@ -74,12 +77,22 @@ pub(crate) enum Command {
 pub(crate) struct Published {
     view: RwLock<Arc<ChainView>>,
     head: watch::Sender<HeadInfo>,
+    /// What the storage said when the last flush failed.
+    trouble: RwLock<Option<String>>,
+    patience: Arc<Patience>,
 }
 
 impl Published {
     /// The newest view.
     pub(crate) fn view(&self) -> Arc<ChainView> {
         self.view.read().clone()
+    }
+
+    /// Why nothing can be written to disk, if nothing can: the last flush failed, or it waits.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        self.patience
+            .trouble()
+            .or_else(|| self.trouble.read().clone())
     }
 
     /// Follows the head.
@@ -145,6 +158,8 @@ pub(crate) struct TreeSetup {
     pub(crate) pool: Arc<Pool>,
     pub(crate) flush_interval: Duration,
     pub(crate) history_blocks: u64,
+    pub(crate) receipts_blocks: Option<u64>,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 /// Reads the chain from an initialised database and starts the thread.
@@ -178,6 +193,8 @@ pub(crate) fn spawn(setup: TreeSetup) -> Result<TreeHandle, StoreError> {
     let published = Arc::new(Published {
         view: RwLock::new(Arc::new(view)),
         head: watch::Sender::new(head),
+        trouble: RwLock::default(),
+        patience: setup.store.patience.clone(),
     });
     let (commands, inbox) = mpsc::channel();
     let commands = Arc::new(commands);
@@ -195,8 +212,9 @@ pub(crate) fn spawn(setup: TreeSetup) -> Result<TreeHandle, StoreError> {
         flusher,
         flush_interval: setup.flush_interval,
         history_blocks: setup.history_blocks,
+        receipts_blocks: setup.receipts_blocks,
+        metrics: setup.metrics,
         last_flush: Instant::now(),
-        flush_failed: false,
         invalid: Invalid::default(),
         buffer: Buffer::default(),
         ready: VecDeque::new(),
@@ -226,8 +244,9 @@ struct Tree {
     flusher: Flusher,
     flush_interval: Duration,
     history_blocks: u64,
+    receipts_blocks: Option<u64>,
+    metrics: Arc<Metrics>,
     last_flush: Instant,
-    flush_failed: bool,
     invalid: Invalid,
     /// Blocks whose parent is not known.
     buffer: Buffer,
@@ -277,8 +296,7 @@ impl Tree {
                     let _ = reply.send(self.reject(hash, parent, reason));
                 }
                 Command::InsertBuilt(block, reply) => {
-                    self.insert_built(block);
-                    let _ = reply.send(());
+                    let _ = reply.send(self.insert_built(block));
                 }
                 Command::EnsureState(hash, reply) => {
                     let _ = reply.send(self.ensure_state(hash));
@@ -292,7 +310,7 @@ impl Tree {
                     let _ = reply.send(());
                 }
                 Command::Shutdown(reply) => {
-                    self.flush_all();
+                    self.flush_last();
                     self.flusher.stop();
                     return Some(reply);
                 }
@@ -335,7 +353,7 @@ impl Tree {
         let view = self.view();
         let dirty =
             !view.canonical.is_empty() || Some(&self.heads_record(&view)) != view.db.heads();
-        let interval = if self.flush_failed {
+        let interval = if self.published.trouble.read().is_some() {
             FLUSH_RETRY.max(self.flush_interval)
         } else {
             self.flush_interval
@@ -362,7 +380,7 @@ impl Tree {
             .filter_map(|hash| view.blocks.get(hash).cloned())
             .collect();
         self.flusher
-            .start(blocks, self.heads_record(&view), self.history_blocks);
+            .start(blocks, self.heads_record(&view), self.keep());
         self.last_flush = Instant::now();
     }
 
@@ -371,15 +389,59 @@ impl Tree {
         match self.flusher.collect() {
             None => {}
             Some(Ok((blocks, db))) => {
-                self.flush_failed = false;
+                self.flush_succeeded(&blocks);
                 self.forget_flushed(&blocks, db);
             }
             Some(Err(e)) => {
-                self.flush_failed = true;
-                error!(error = %e, "writing to the database failed; will try again");
+                self.flush_failed(&e);
             }
         }
         self.last_flush = Instant::now();
+    }
+
+    /// How much of the past stays on disk.
+    const fn keep(&self) -> Keep {
+        Keep {
+            history_blocks: self.history_blocks,
+            receipts_blocks: self.receipts_blocks,
+            // Whoever keeps all states wants to read them.
+            index: self.history_blocks == u64::MAX,
+        }
+    }
+
+    fn flush_succeeded(&self, blocks: &[Arc<ExecutedBlock>]) {
+        let metrics = &self.metrics;
+        metrics.flush.observe(self.last_flush.elapsed());
+        metrics.flushed_blocks.add(blocks.len() as u64);
+        let rows = |b: &Arc<ExecutedBlock>| {
+            let slots: usize = b.layer.state.values().map(|a| a.storage.len()).sum();
+            let rows = b.layer.state.len().saturating_add(slots);
+            rows.saturating_add(b.layer.nodes.nodes.len()) as u64
+        };
+        metrics.flushed_rows.add(blocks.iter().map(rows).sum());
+        if self.published.trouble.write().take().is_some() {
+            info!("the database can be written again");
+        }
+    }
+
+    fn flush_failed(&self, problem: &StoreError) {
+        self.metrics.flush_failures.add(1);
+        let unflushed = self.view().blocks.len();
+        error!(
+            error = %problem, unflushed_blocks = unflushed,
+            "writing to the database failed; the blocks stay in memory, and it is tried again"
+        );
+        *self.published.trouble.write() = Some(problem.to_string());
+    }
+
+    /// Why no more blocks can be taken, if the disk took none for so long that memory would run
+    /// out. What is in memory can still be read, and moved to.
+    pub(super) fn no_room(&self) -> Option<String> {
+        let trouble = self.published.trouble()?;
+        let waiting = self.view().blocks.len();
+        (waiting >= UNFLUSHED_MAX).then(|| {
+            format!("{waiting} blocks wait for the database, which cannot be written: {trouble}")
+        })
     }
 
     fn forget_flushed(&self, flushed: &[Arc<ExecutedBlock>], db: Arc<crate::store::DbSnapshot>) {
@@ -397,19 +459,33 @@ impl Tree {
         self.publish(ChainView::new(db, hash, trie, blocks, canonical, view.head));
     }
 
-    /// Waits for a flush that runs.
-    fn finish_flush(&mut self) {
-        if self.flusher.is_busy() {
-            self.flusher.wait();
-            self.collect_flush();
+    /// Waits for a flush that runs, but not for one that waits for the disk. Answers whether none
+    /// runs any more.
+    fn finish_flush(&mut self) -> bool {
+        while self.flusher.is_busy() {
+            if self.flusher.wait(FLUSH_LOOK) {
+                self.collect_flush();
+            } else if self.published.trouble().is_some() {
+                return false;
+            }
         }
+        true
     }
 
     fn flush_all(&mut self) {
-        self.finish_flush();
-        if self.time_to_flush().is_some() {
+        if self.finish_flush() && self.time_to_flush().is_some() {
             self.start_flush();
             self.finish_flush();
+        }
+    }
+
+    /// Flushes everything before the end. A disk that takes nothing now is waited for no longer.
+    fn flush_last(&mut self) {
+        self.flush_all();
+        if self.flusher.is_busy() {
+            self.published.patience.give_up();
+            self.flusher.wait(Duration::MAX);
+            self.collect_flush();
         }
         if self.time_to_flush().is_some() {
             warn!("the newest blocks could not be written; they are lost");

@@ -5,6 +5,7 @@ mod chain;
 mod engine_api;
 mod follow;
 mod l1;
+mod offline;
 mod random;
 mod reorg;
 mod restart;
