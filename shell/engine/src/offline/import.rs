@@ -330,7 +330,7 @@ fn read_item(
     let (hash, number) = (raw.hash, raw.block.header.number);
     // A header that cannot be read here is the tree's to report.
     let known = api.tree.view().header(&hash).is_ok_and(|h| h.is_some());
-    let block = (!known).then(|| api.recover(hash, raw.block).map_err(|(_, reason)| reason));
+    let block = (!known).then(|| api.recover(hash, raw.block));
     Ok(Some(Item {
         hash,
         number,
