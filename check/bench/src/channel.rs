@@ -43,7 +43,7 @@ fn decode(name: &str, encoded: &[u8], plain: &[u8]) -> Vec<Row> {
         "zlib" => bare::zlib(encoded, plain.len()),
         _ => bare::brotli(&encoded[1..], plain.len()).into(),
     };
-    assert_eq!(bare(), plain, "{name}");
+    assert_eq!(&bare()[..], plain, "{name}");
     let [our_time, peer_time, bare_time] = race(
         ROUNDS,
         [

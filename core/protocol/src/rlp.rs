@@ -14,6 +14,7 @@ pub struct Item<'a> {
 
 /// Splits the first item off `buf`. `None`, and `buf` as it was, if it is cut short or not
 /// canonical.
+#[inline]
 pub fn split<'a>(buf: &mut &'a [u8]) -> Option<Item<'a>> {
     let (header_len, payload_len, is_list) = header(buf)?;
     let total = header_len.checked_add(payload_len)?;
@@ -31,16 +32,19 @@ pub fn split<'a>(buf: &mut &'a [u8]) -> Option<Item<'a>> {
 }
 
 /// Splits a string off `buf`.
+#[inline]
 pub(crate) fn split_string<'a>(buf: &mut &'a [u8]) -> Option<Item<'a>> {
     split(buf).filter(|item| !item.is_list)
 }
 
 /// Splits a list off `buf`.
+#[inline]
 pub(crate) fn split_list<'a>(buf: &mut &'a [u8]) -> Option<Item<'a>> {
     split(buf).filter(|item| item.is_list)
 }
 
 /// Splits an unsigned integer of at most `max_bytes` bytes, without leading zeros, off `buf`.
+#[inline]
 pub(crate) fn split_uint<'a>(buf: &mut &'a [u8], max_bytes: usize) -> Option<Item<'a>> {
     split_string(buf)
         .filter(|item| item.payload.len() <= max_bytes && item.payload.first() != Some(&0))
@@ -64,6 +68,7 @@ pub(crate) fn be_u64(bytes: &[u8]) -> u64 {
 }
 
 /// `(header length, payload length, is_list)` of the item at the front of `buf`.
+#[inline]
 fn header(buf: &[u8]) -> Option<(usize, usize, bool)> {
     let first = *buf.first()?;
     match first {
@@ -103,6 +108,7 @@ pub(crate) fn put_list_header(payload_len: usize, out: &mut alloc::vec::Vec<u8>)
 }
 
 /// Bytes of an encoded integer.
+#[inline]
 pub(crate) const fn u128_len(value: u128) -> usize {
     if value < 0x80 {
         1
@@ -112,6 +118,7 @@ pub(crate) const fn u128_len(value: u128) -> usize {
 }
 
 /// Appends an integer.
+#[inline]
 pub(crate) fn put_u128(value: u128, out: &mut alloc::vec::Vec<u8>) {
     match value {
         0 => out.push(0x80),
@@ -125,6 +132,7 @@ pub(crate) fn put_u128(value: u128, out: &mut alloc::vec::Vec<u8>) {
 }
 
 /// Bytes of an encoded integer given as big-endian bytes, leading zeros allowed.
+#[inline]
 pub(crate) fn uint_len(be: &[u8]) -> usize {
     let be = trim(be);
     if be.len() == 1 && be.first().is_some_and(|b| *b < 0x80) {
@@ -135,6 +143,7 @@ pub(crate) fn uint_len(be: &[u8]) -> usize {
 }
 
 /// Appends an integer of at most 55 bytes given as big-endian bytes, leading zeros allowed.
+#[inline]
 pub(crate) fn put_uint(be: &[u8], out: &mut alloc::vec::Vec<u8>) {
     let be = trim(be);
     match be {
@@ -147,6 +156,7 @@ pub(crate) fn put_uint(be: &[u8], out: &mut alloc::vec::Vec<u8>) {
     }
 }
 
+#[inline]
 fn trim(be: &[u8]) -> &[u8] {
     let zeros = be.iter().take_while(|b| **b == 0).count();
     be.get(zeros..).unwrap_or_default()
