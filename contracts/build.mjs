@@ -1,6 +1,6 @@
 // Compiles src/ with the pinned solc and writes one JSON per contract into artifacts/ (or into the
 // folder given as the only argument). Deterministic: same sources and solc, same bytes.
-import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import solc from "solc";
@@ -43,7 +43,13 @@ const input = {
   },
 };
 
-const result = JSON.parse(solc.compile(JSON.stringify(input)));
+// Libraries of others come from node_modules, at the versions that package-lock.json names.
+const findImport = (path) => {
+  const file = join(root, "node_modules", path);
+  return existsSync(file) ? { contents: readFileSync(file, "utf8") } : { error: `${path} is not installed` };
+};
+
+const result = JSON.parse(solc.compile(JSON.stringify(input), { import: findImport }));
 // 5159: selfdestruct is deprecated, yet it is what burning ETH takes.
 const problems = (result.errors ?? []).filter((e) => e.errorCode !== "5159");
 for (const problem of problems) console.error(problem.formattedMessage);

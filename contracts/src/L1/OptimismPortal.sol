@@ -5,16 +5,28 @@ import { ProxyAdminOwned } from "../universal/ProxyAdminOwned.sol";
 import { ResourceMetering } from "./ResourceMetering.sol";
 import { ISystemConfig } from "../interfaces/ISystemConfig.sol";
 import { IAnchorStateRegistry } from "../interfaces/IAnchorStateRegistry.sol";
+import { IDisputeGame } from "../interfaces/IDisputeGame.sol";
+import { IDisputeGameFactory } from "../interfaces/IDisputeGameFactory.sol";
 import { AddressAlias } from "../libraries/AddressAlias.sol";
+import { Constants } from "../libraries/Constants.sol";
+import { GameStatus } from "../libraries/DisputeTypes.sol";
+import { Hashing } from "../libraries/Hashing.sol";
+import { MerkleTrie } from "../libraries/MerkleTrie.sol";
+import { SafeCall } from "../libraries/SafeCall.sol";
+import { Types } from "../libraries/Types.sol";
 
 /// @title OptimismPortal
-/// @notice The door from L1 to L2: every deposit is an event of this contract, which the rollup derives.
-/// @dev spec: deposits.md#deposit-contract, fault-proof/stage-one/optimism-portal.md. This is the deposit
-///      half; the storage of withdrawals is laid out already.
+/// @notice The door between L1 and L2. Every deposit is an event of this contract, which the rollup derives.
+///         Every withdrawal is first proven here against an output root that a dispute game is about, and
+///         finalized when that root may be believed.
+/// @dev spec: deposits.md#deposit-contract, withdrawals.md, fault-proof/stage-one/optimism-portal.md.
+///      Whom to believe is the registry's business: this contract asks AnchorStateRegistry only.
 contract OptimismPortal is ResourceMetering, ProxyAdminOwned {
-    /// @dev A withdrawal that somebody has proven.
+    /// @notice A withdrawal that somebody has proven.
+    /// @custom:field disputeGameProxy The game about the output root that it was proven with.
+    /// @custom:field timestamp        When, unix seconds.
     struct ProvenWithdrawal {
-        address disputeGameProxy;
+        IDisputeGame disputeGameProxy;
         uint64 timestamp;
     }
 
@@ -24,8 +36,9 @@ contract OptimismPortal is ResourceMetering, ProxyAdminOwned {
     uint64 internal constant RECEIVE_DEFAULT_GAS_LIMIT = 100_000;
     /// @dev Longest calldata of a deposit, in bytes; a larger one would not fit into a p2p message.
     uint256 internal constant MAX_CALLDATA_BYTES = 120_000;
-    /// @dev What `l2Sender` holds while no withdrawal runs.
-    address internal constant DEFAULT_L2_SENDER = 0x000000000000000000000000000000000000dEaD;
+    /// @dev The slot of L2ToL1MessagePasser's mapping of withdrawals, and what it maps them to, in RLP.
+    uint256 internal constant SENT_MESSAGES_SLOT = 0;
+    bytes internal constant SENT = hex"01";
     /// @dev Version of the storage layout's initialisation.
     uint8 internal constant INIT_VERSION = 1;
 
@@ -33,12 +46,15 @@ contract OptimismPortal is ResourceMetering, ProxyAdminOwned {
 
     /// @notice Who sent the withdrawal that is being finalized.
     address public l2Sender;
+    /// @notice Withdrawals that have been tried, whether or not their call succeeded.
     mapping(bytes32 => bool) public finalizedWithdrawals;
     uint256[3] private _reserved52;
     ISystemConfig public systemConfig;
     uint256 private _reserved56;
+    /// @notice Proofs, by withdrawal and by who brought them. Nobody can spoil somebody else's.
     mapping(bytes32 => mapping(address => ProvenWithdrawal)) public provenWithdrawals;
     uint256[2] private _reserved58;
+    /// @notice Who has proven a withdrawal; once for each time.
     mapping(bytes32 => address[]) public proofSubmitters;
     uint256 private _reserved61;
     IAnchorStateRegistry public anchorStateRegistry;
@@ -46,10 +62,31 @@ contract OptimismPortal is ResourceMetering, ProxyAdminOwned {
 
     /// @notice A deposit, to be derived by the rollup node.
     event TransactionDeposited(address indexed from, address indexed to, uint256 indexed version, bytes opaqueData);
+    event WithdrawalProven(bytes32 indexed withdrawalHash, address indexed from, address indexed to);
+    /// @notice Follows each WithdrawalProven: who brought the proof.
+    event WithdrawalProvenExtension1(bytes32 indexed withdrawalHash, address indexed proofSubmitter);
+    event WithdrawalFinalized(bytes32 indexed withdrawalHash, bool success);
 
+    error OptimismPortal_AlreadyFinalized();
     error OptimismPortal_BadTarget();
-    error OptimismPortal_GasLimitTooLow();
+    error OptimismPortal_CallPaused();
     error OptimismPortal_CalldataTooLarge();
+    error OptimismPortal_GasEstimation();
+    error OptimismPortal_GasLimitTooLow();
+    error OptimismPortal_ImproperDisputeGame();
+    error OptimismPortal_InvalidDisputeGame();
+    error OptimismPortal_InvalidMerkleProof();
+    error OptimismPortal_InvalidOutputRootProof();
+    error OptimismPortal_InvalidProofTimestamp();
+    error OptimismPortal_InvalidRootClaim();
+    error OptimismPortal_NoReentrancy();
+    error OptimismPortal_ProofNotOldEnough();
+    error OptimismPortal_Unproven();
+
+    modifier whenNotPaused() {
+        if (paused()) revert OptimismPortal_CallPaused();
+        _;
+    }
 
     constructor(uint256 _proofMaturityDelaySeconds) {
         PROOF_MATURITY_DELAY_SECONDS = _proofMaturityDelaySeconds;
@@ -66,7 +103,7 @@ contract OptimismPortal is ResourceMetering, ProxyAdminOwned {
         _assertOnlyProxyAdminOrProxyAdminOwner();
         systemConfig = _systemConfig;
         anchorStateRegistry = _anchorStateRegistry;
-        if (l2Sender == address(0)) l2Sender = DEFAULT_L2_SENDER;
+        if (l2Sender == address(0)) l2Sender = Constants.DEFAULT_L2_SENDER;
         _initResourceMetering();
     }
 
@@ -98,7 +135,7 @@ contract OptimismPortal is ResourceMetering, ProxyAdminOwned {
         return proofSubmitters[_withdrawalHash].length;
     }
 
-    function paused() external view returns (bool) {
+    function paused() public view returns (bool) {
         return systemConfig.paused();
     }
 
@@ -111,9 +148,26 @@ contract OptimismPortal is ResourceMetering, ProxyAdminOwned {
     }
 
     /// @notice The factory of the registry; zero while the chain has no fault proofs.
-    function disputeGameFactory() external view returns (address) {
+    function disputeGameFactory() public view returns (address) {
         if (address(anchorStateRegistry) == address(0)) return address(0);
         return anchorStateRegistry.disputeGameFactory();
+    }
+
+    function disputeGameFinalityDelaySeconds() external view returns (uint256) {
+        return anchorStateRegistry.disputeGameFinalityDelaySeconds();
+    }
+
+    function respectedGameType() external view returns (uint32) {
+        return anchorStateRegistry.respectedGameType();
+    }
+
+    /// @notice Older name of the registry's `retirementTimestamp`.
+    function respectedGameTypeUpdatedAt() external view returns (uint64) {
+        return anchorStateRegistry.retirementTimestamp();
+    }
+
+    function disputeGameBlacklist(IDisputeGame _disputeGame) external view returns (bool) {
+        return anchorStateRegistry.disputeGameBlacklist(_disputeGame);
     }
 
     /// @notice The least L2 gas a deposit with `_byteCount` bytes of calldata must buy.
@@ -150,7 +204,96 @@ contract OptimismPortal is ResourceMetering, ProxyAdminOwned {
         );
     }
 
+    /// @notice Proves that L2 sent a withdrawal. May be repeated, against another game as well: that begins
+    ///         the wait anew, for this prover.
+    /// @param _disputeGameIndex Index in the factory of a game about an L2 block with the withdrawal.
+    /// @param _outputRootProof  Preimage of the game's root claim.
+    /// @param _withdrawalProof  Nodes of the storage trie of L2ToL1MessagePasser that lead to the withdrawal.
+    function proveWithdrawalTransaction(
+        Types.WithdrawalTransaction memory _tx,
+        uint256 _disputeGameIndex,
+        Types.OutputRootProof calldata _outputRootProof,
+        bytes[] calldata _withdrawalProof
+    )
+        external
+        whenNotPaused
+    {
+        if (_isUnsafeTarget(_tx.target)) revert OptimismPortal_BadTarget();
+        (,, IDisputeGame game) = IDisputeGameFactory(disputeGameFactory()).gameAtIndex(_disputeGameIndex);
+        _assertProvableGame(game);
+        if (Hashing.hashOutputRootProof(_outputRootProof) != game.rootClaim()) {
+            revert OptimismPortal_InvalidOutputRootProof();
+        }
+        bytes32 withdrawalHash = Hashing.hashWithdrawal(_tx);
+        bytes32 slot = keccak256(abi.encode(withdrawalHash, SENT_MESSAGES_SLOT));
+        bytes32 key = keccak256(abi.encode(slot));
+        if (!MerkleTrie.includes(_outputRootProof.messagePasserStorageRoot, key, SENT, _withdrawalProof)) {
+            revert OptimismPortal_InvalidMerkleProof();
+        }
+
+        provenWithdrawals[withdrawalHash][msg.sender] =
+            ProvenWithdrawal({ disputeGameProxy: game, timestamp: uint64(block.timestamp) });
+        proofSubmitters[withdrawalHash].push(msg.sender);
+        emit WithdrawalProven(withdrawalHash, _tx.sender, _tx.target);
+        emit WithdrawalProvenExtension1(withdrawalHash, msg.sender);
+    }
+
+    /// @notice Runs a withdrawal that the caller has proven.
+    function finalizeWithdrawalTransaction(Types.WithdrawalTransaction memory _tx) external {
+        finalizeWithdrawalTransactionExternalProof(_tx, msg.sender);
+    }
+
+    /// @notice Runs a withdrawal that `_proofSubmitter` has proven. It runs once: if its call fails, this
+    ///         contract never tries again. The messengers keep failed messages, so what goes through them
+    ///         is not lost.
+    function finalizeWithdrawalTransactionExternalProof(
+        Types.WithdrawalTransaction memory _tx,
+        address _proofSubmitter
+    )
+        public
+        whenNotPaused
+    {
+        if (l2Sender != Constants.DEFAULT_L2_SENDER) revert OptimismPortal_NoReentrancy();
+        if (_isUnsafeTarget(_tx.target)) revert OptimismPortal_BadTarget();
+        bytes32 withdrawalHash = Hashing.hashWithdrawal(_tx);
+        checkWithdrawal(withdrawalHash, _proofSubmitter);
+
+        finalizedWithdrawals[withdrawalHash] = true;
+        l2Sender = _tx.sender;
+        // Too little gas reverts, so nobody can finalize a withdrawal in such a way that it must fail.
+        bool success = SafeCall.callWithMinGas(_tx.target, _tx.gasLimit, _tx.value, _tx.data);
+        l2Sender = Constants.DEFAULT_L2_SENDER;
+        emit WithdrawalFinalized(withdrawalHash, success);
+        if (!success && tx.origin == Constants.ESTIMATION_ADDRESS) revert OptimismPortal_GasEstimation();
+    }
+
+    /// @notice Reverts unless a withdrawal may be finalized with the proof of `_proofSubmitter`.
+    function checkWithdrawal(bytes32 _withdrawalHash, address _proofSubmitter) public view {
+        ProvenWithdrawal memory proven = provenWithdrawals[_withdrawalHash][_proofSubmitter];
+        if (finalizedWithdrawals[_withdrawalHash]) revert OptimismPortal_AlreadyFinalized();
+        if (proven.timestamp == 0) revert OptimismPortal_Unproven();
+        if (proven.timestamp <= proven.disputeGameProxy.createdAt()) revert OptimismPortal_InvalidProofTimestamp();
+        if (block.timestamp - proven.timestamp <= PROOF_MATURITY_DELAY_SECONDS) {
+            revert OptimismPortal_ProofNotOldEnough();
+        }
+        if (!anchorStateRegistry.isGameClaimValid(proven.disputeGameProxy)) revert OptimismPortal_InvalidRootClaim();
+    }
+
     function _resourceConfig() internal view override returns (ResourceConfig memory) {
         return systemConfig.resourceConfig();
+    }
+
+    /// @dev The game must count, be of the respected type, not be lost, and not be of this very second: a
+    ///      reorg of L1 could put another game into its place.
+    function _assertProvableGame(IDisputeGame _game) private view {
+        if (!anchorStateRegistry.isGameProper(_game)) revert OptimismPortal_ImproperDisputeGame();
+        if (!anchorStateRegistry.isGameRespected(_game)) revert OptimismPortal_InvalidDisputeGame();
+        if (_game.status() == GameStatus.CHALLENGER_WINS) revert OptimismPortal_InvalidDisputeGame();
+        if (block.timestamp <= _game.createdAt()) revert OptimismPortal_InvalidProofTimestamp();
+    }
+
+    /// @dev A withdrawal that calls this contract could deposit in its name.
+    function _isUnsafeTarget(address _target) private view returns (bool) {
+        return _target == address(this);
     }
 }

@@ -1,24 +1,13 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import { Initializable } from "../universal/Initializable.sol";
-import { Ownable } from "../universal/Ownable.sol";
+import { OwnableWithGaps } from "../universal/OwnableWithGaps.sol";
 import { ResourceMetering } from "./ResourceMetering.sol";
 import { ISuperchainConfig } from "../interfaces/ISuperchainConfig.sol";
 
-/// @dev Slots 1 to 50: reserved, as on existing chains.
-abstract contract SystemConfigGapBefore is Initializable {
-    uint256[50] private _gap;
-}
-
-/// @dev Slots 52 to 100: reserved, as on existing chains. The owner lies between, in slot 51.
-abstract contract SystemConfigGapAfter is SystemConfigGapBefore, Ownable {
-    uint256[49] private _gap;
-}
-
 /// @title SystemConfigStorage
 /// @notice What SystemConfig keeps, in the order that existing chains have it: from slot 101 on.
-abstract contract SystemConfigStorage is SystemConfigGapAfter {
+abstract contract SystemConfigStorage is OwnableWithGaps {
     /// @notice Fee overhead in L1 gas; unused since Ecotone.
     uint256 public overhead;
     /// @notice Fee scalar: a plain number before Ecotone, versioned and packed since.

@@ -2,6 +2,7 @@
 pragma solidity 0.8.30;
 
 import { FeeVault } from "./FeeVault.sol";
+import { Types } from "../libraries/Types.sol";
 
 /// @title BaseFeeVault
 /// @notice Collects the base fee of L2 transactions.
@@ -9,7 +10,7 @@ contract BaseFeeVault is FeeVault {
     constructor(
         address _recipient,
         uint256 _minWithdrawalAmount,
-        WithdrawalNetwork _withdrawalNetwork
+        Types.WithdrawalNetwork _withdrawalNetwork
     )
         FeeVault(_recipient, _minWithdrawalAmount, _withdrawalNetwork)
     { }

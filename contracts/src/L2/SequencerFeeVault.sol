@@ -2,6 +2,7 @@
 pragma solidity 0.8.30;
 
 import { FeeVault } from "./FeeVault.sol";
+import { Types } from "../libraries/Types.sol";
 
 /// @title SequencerFeeVault
 /// @notice Collects the priority fee of L2 transactions.
@@ -9,13 +10,13 @@ contract SequencerFeeVault is FeeVault {
     constructor(
         address _recipient,
         uint256 _minWithdrawalAmount,
-        WithdrawalNetwork _withdrawalNetwork
+        Types.WithdrawalNetwork _withdrawalNetwork
     )
         FeeVault(_recipient, _minWithdrawalAmount, _withdrawalNetwork)
     { }
 
     /// @notice Older name of `recipient`.
     function l1FeeWallet() external view returns (address) {
-        return RECIPIENT;
+        return recipient();
     }
 }

@@ -24,7 +24,7 @@ contract WETH {
         deposit();
     }
 
-    function version() external pure returns (string memory) {
+    function version() external pure virtual returns (string memory) {
         return "1.1.0+opal.1";
     }
 
@@ -37,7 +37,7 @@ contract WETH {
         emit Deposit(msg.sender, msg.value);
     }
 
-    function withdraw(uint256 _wad) external {
+    function withdraw(uint256 _wad) public virtual {
         balanceOf[msg.sender] -= _wad;
         (bool sent,) = msg.sender.call{ value: _wad }("");
         require(sent, "WETH: failed to send ETH");

@@ -2,6 +2,7 @@
 pragma solidity 0.8.30;
 
 interface IL1Block {
+    function number() external view returns (uint64);
     function basefee() external view returns (uint256);
     function blobBaseFee() external view returns (uint256);
     function baseFeeScalar() external view returns (uint32);

@@ -102,9 +102,9 @@ fn implementations(
 ) -> Vec<(Address, Bytes, BTreeMap<B256, B256>)> {
     let vault = |artifact: &artifacts::Artifact, recipient: Address| {
         artifact.runtime_code(&[
-            ("RECIPIENT", recipient.into_word().into()),
-            ("MIN_WITHDRAWAL_AMOUNT", U256::ZERO),
-            ("WITHDRAWAL_NETWORK", WITHDRAWAL_NETWORK_L2),
+            ("INITIAL_RECIPIENT", recipient.into_word().into()),
+            ("INITIAL_MIN_WITHDRAWAL_AMOUNT", U256::ZERO),
+            ("INITIAL_WITHDRAWAL_NETWORK", WITHDRAWAL_NETWORK_L2),
         ])
     };
     let slot0 = |value: B256| BTreeMap::from([(B256::ZERO, value)]);
