@@ -20,12 +20,11 @@ library SafeCall {
     /// @notice Whether a call made now would reach its target with `_minGas`, and `_reserved` gas would
     ///         remain here for afterwards.
     /// @dev A call passes on at most 63/64 of what is left: gas * 63 >= minGas * 64 + 63 * (overhead +
-    ///      reserved). An amount that no block could hold is refused first, so nothing overflows.
+    ///      reserved). Amounts that no block could hold wrap around, as on existing chains: some of these
+    ///      senseless withdrawals can be finalized there, and so can they be here.
     function hasMinGas(uint256 _minGas, uint256 _reserved) internal view returns (bool) {
-        uint256 left = gasleft();
-        if (_minGas > left) return false;
         unchecked {
-            return left * 63 >= _minGas * 64 + 63 * (CALL_OVERHEAD + _reserved);
+            return gasleft() * 63 >= _minGas * 64 + 63 * (CALL_OVERHEAD + _reserved);
         }
     }
 
