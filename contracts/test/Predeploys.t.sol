@@ -5,7 +5,8 @@ import { Vm } from "./support/Base.sol";
 import { World } from "./support/World.sol";
 import { Receiver } from "./support/Helpers.sol";
 import { BaseFeeVault } from "../src/L2/BaseFeeVault.sol";
-import { FeeVault } from "../src/L2/FeeVault.sol";
+import { SettableFeeVault } from "../src/L2/SettableFeeVault.sol";
+import { SettableOperatorFeeVault } from "../src/L2/SettableOperatorFeeVault.sol";
 import { L1Block } from "../src/L2/L1Block.sol";
 import { OperatorFeeVault } from "../src/L2/OperatorFeeVault.sol";
 import { SequencerFeeVault } from "../src/L2/SequencerFeeVault.sol";
@@ -19,7 +20,7 @@ import { Types } from "../src/libraries/Types.sol";
 /// @notice Vaults: settings in the code, then in storage, and payment on both chains.
 contract FeeVaultTest is World {
     address private recipient = account("recipient");
-    FeeVault private vault = FeeVault(payable(Predeploys.BASE_FEE_VAULT));
+    SettableFeeVault private vault = SettableFeeVault(payable(Predeploys.BASE_FEE_VAULT));
 
     event Withdrawal(uint256 value, address to, address from);
     event Withdrawal(uint256 value, address to, address from, Types.WithdrawalNetwork withdrawalNetwork);
@@ -91,7 +92,7 @@ contract FeeVaultTest is World {
         );
         check(vault.recipient() == guardian && vault.minWithdrawalAmount() == 5, "from storage");
         check(vault.withdrawalNetwork() == Types.WithdrawalNetwork.L2, "from storage");
-        vm.expectRevert(FeeVault.InvalidInitialization.selector);
+        vm.expectRevert(SettableFeeVault.InvalidInitialization.selector);
         vault.initialize(recipient, 0, Types.WithdrawalNetwork.L1);
     }
 
@@ -100,19 +101,19 @@ contract FeeVaultTest is World {
         emit Initialized(1);
         vault.initialize(guardian, 7, Types.WithdrawalNetwork.L2);
         check(vault.recipient() == guardian && vault.minWithdrawalAmount() == 7, "set");
-        vm.expectRevert(FeeVault.InvalidInitialization.selector);
+        vm.expectRevert(SettableFeeVault.InvalidInitialization.selector);
         vault.initialize(guardian, 7, Types.WithdrawalNetwork.L2);
     }
 
     function test_onlyTheOwner() public {
         vm.startPrank(guardian, guardian);
-        vm.expectRevert(FeeVault.FeeVault_OnlyProxyAdminOwner.selector);
+        vm.expectRevert(SettableFeeVault.FeeVault_OnlyProxyAdminOwner.selector);
         vault.initialize(guardian, 0, Types.WithdrawalNetwork.L1);
-        vm.expectRevert(FeeVault.FeeVault_OnlyProxyAdminOwner.selector);
+        vm.expectRevert(SettableFeeVault.FeeVault_OnlyProxyAdminOwner.selector);
         vault.setRecipient(guardian);
-        vm.expectRevert(FeeVault.FeeVault_OnlyProxyAdminOwner.selector);
+        vm.expectRevert(SettableFeeVault.FeeVault_OnlyProxyAdminOwner.selector);
         vault.setMinWithdrawalAmount(0);
-        vm.expectRevert(FeeVault.FeeVault_OnlyProxyAdminOwner.selector);
+        vm.expectRevert(SettableFeeVault.FeeVault_OnlyProxyAdminOwner.selector);
         vault.setWithdrawalNetwork(Types.WithdrawalNetwork.L2);
         vm.stopPrank();
     }
@@ -132,6 +133,12 @@ contract FeeVaultTest is World {
         vm.deal(address(operator), 1 ether);
         operator.withdraw();
         equal(address(vault).balance, 1 ether, "paid");
+        check(operator.RECIPIENT() == address(vault) && operator.MIN_WITHDRAWAL_AMOUNT() == 0, "settings");
+        check(operator.WITHDRAWAL_NETWORK() == Types.WithdrawalNetwork.L2, "settings");
+        SettableOperatorFeeVault settable = new SettableOperatorFeeVault();
+        check(settable.recipient() == address(vault), "the same");
+        settable.setRecipient(guardian);
+        check(settable.recipient() == guardian, "changed");
         equal(new SequencerFeeVault(guardian, 0, Types.WithdrawalNetwork.L2).l1FeeWallet(), guardian, "older name");
     }
 }
