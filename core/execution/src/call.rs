@@ -208,20 +208,26 @@ pub fn estimate_gas<R: StateReader>(
 }
 
 /// One request, to be executed with several gas limits.
-pub(crate) struct Calls<'a, R: StateReader> {
-    pub(crate) machine: Machine<&'a R>,
+///
+/// Behind one kind of reader, so that the EVM is compiled for calls once, and here.
+pub(crate) struct Calls<'a> {
+    pub(crate) machine: Machine<&'a dyn StateReader>,
     pub(crate) tx: TxEnv,
 }
 
-impl<'a, R: StateReader> Calls<'a, R> {
-    pub(crate) fn new(env: &'a CallEnv<'_, R>, setup: CallSetup<'_>) -> Result<Self, CallError> {
-        Self::on_state(env, block_state(&env.reader), setup)
+impl<'a> Calls<'a> {
+    pub(crate) fn new<R: StateReader>(
+        env: &'a CallEnv<'_, R>,
+        setup: CallSetup<'_>,
+    ) -> Result<Self, CallError> {
+        let reader: &dyn StateReader = &env.reader;
+        Self::on_state(env, block_state(reader), setup)
     }
 
     /// The same on a state that may have changed already; of `env` the reader does not count.
     pub(crate) fn on_state<T>(
         env: &CallEnv<'_, T>,
-        mut state: BlockState<&'a R>,
+        mut state: BlockState<&'a dyn StateReader>,
         setup: CallSetup<'_>,
     ) -> Result<Self, CallError> {
         let request = setup.request;

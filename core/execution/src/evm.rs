@@ -10,33 +10,27 @@ use crate::{
     state::{StateDiff, StateError, StateReader},
     transaction::{Transaction, VerifiedTx},
 };
-use alloc::{
-    boxed::Box,
-    format,
-    string::{String, ToString},
-    vec::Vec,
-};
+use alloc::{boxed::Box, string::ToString};
 use alloy_consensus::Header;
 use alloy_evm::{
-    Evm, EvmEnv, EvmFactory, FromRecoveredTx, FromTxWithEncoded, InvalidTxError,
+    Evm, EvmEnv, EvmFactory, FromRecoveredTx, FromTxWithEncoded,
     eth::{EthEvm, EthEvmFactory},
     precompiles::PrecompilesMap,
 };
 use alloy_op_evm::{OpEvm, OpEvmFactory, OpTx};
-use alloy_primitives::{Address, B256, Bytes, Log, U256};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use op_revm::OpSpecId;
 use opal_protocol::Fork;
 use revm::{
     DatabaseCommit,
-    context::{
-        BlockEnv, CfgEnv, TxEnv,
-        result::{EVMError, ExecutionResult, InvalidTransaction, Output},
-    },
+    context::{BlockEnv, CfgEnv, TxEnv},
     context_interface::block::BlobExcessGasAndPrice,
-    database::{DatabaseCommitExt, bal::EvmDatabaseError, states::bundle_state::BundleRetention},
+    database::{DatabaseCommitExt, states::bundle_state::BundleRetention},
     primitives::hardfork::SpecId,
     state::EvmState,
 };
+
+pub(crate) use crate::outcome::{Outcome, TxError, database_error, outcome};
 
 /// Address that system calls come from. spec: EIP-4788, EIP-2935
 const SYSTEM_ADDRESS: Address = alloy_eips::eip4788::SYSTEM_ADDRESS;
@@ -55,34 +49,6 @@ pub(crate) type OpMachine<R> = OpEvm<BlockState<R>, Probe, PrecompilesMap>;
 pub(crate) enum Machine<R: StateReader> {
     Op(Box<OpMachine<R>>),
     Eth(Box<EthEvm<BlockState<R>, Probe, PrecompilesMap>>),
-}
-
-/// What a transaction or call did, before it is committed.
-#[derive(Debug)]
-pub(crate) struct Outcome {
-    pub(crate) success: bool,
-    pub(crate) gas_used: u64,
-    /// Gas used before refunds.
-    #[cfg_attr(not(feature = "rpc"), allow(dead_code))]
-    pub(crate) gas_spent: u64,
-    pub(crate) logs: Vec<Log>,
-    pub(crate) output: Bytes,
-    #[cfg_attr(not(feature = "rpc"), allow(dead_code))]
-    pub(crate) created: Option<Address>,
-    /// Why it stopped when it neither returned nor reverted.
-    #[cfg_attr(not(feature = "rpc"), allow(dead_code))]
-    pub(crate) halt: Option<String>,
-    #[cfg_attr(not(feature = "rpc"), allow(dead_code))]
-    pub(crate) out_of_gas: bool,
-    pub(crate) state: EvmState,
-}
-
-/// Why a transaction has no outcome.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum TxError {
-    NonceTooHigh { tx: u64, state: u64 },
-    Invalid(String),
-    State(StateError),
 }
 
 /// revm's name of the OP rules at `time`. Our own table: the crate's prefers forks by another order.
@@ -416,96 +382,6 @@ fn eth_tx_env(tx: &VerifiedTx) -> Result<TxEnv, TxError> {
             ));
         }
     })
-}
-
-type Raw<H, E> = Result<
-    revm::context::result::ExecResultAndState<ExecutionResult<H>, EvmState>,
-    EVMError<EvmDatabaseError<StateError>, E>,
->;
-
-/// Our form of what revm answers.
-pub(crate) fn outcome<H: core::fmt::Debug, E: InvalidTxError>(
-    raw: Raw<H, E>,
-) -> Result<Outcome, TxError> {
-    let raw = raw.map_err(|error| match error {
-        EVMError::Transaction(error) => match error.as_invalid_tx_err() {
-            Some(InvalidTransaction::NonceTooHigh { tx, state }) => TxError::NonceTooHigh {
-                tx: *tx,
-                state: *state,
-            },
-            _ => TxError::Invalid(error.to_string()),
-        },
-        EVMError::Header(error) => TxError::Invalid(error.to_string()),
-        EVMError::Database(error) => TxError::State(database_error(error)),
-        EVMError::Custom(problem) => TxError::State(StateError(problem)),
-        EVMError::CustomAny(problem) => TxError::State(StateError(format!("{problem:?}"))),
-    })?;
-    let gas = raw.result.gas();
-    let mut outcome = Outcome {
-        success: raw.result.is_success(),
-        gas_used: gas.tx_gas_used(),
-        gas_spent: gas.total_gas_spent(),
-        logs: Vec::new(),
-        output: Bytes::new(),
-        created: None,
-        halt: None,
-        out_of_gas: false,
-        state: raw.state,
-    };
-    match raw.result {
-        ExecutionResult::Success { logs, output, .. } => {
-            outcome.logs = logs;
-            match output {
-                Output::Call(data) => outcome.output = data,
-                Output::Create(data, address) => {
-                    outcome.output = data;
-                    outcome.created = address;
-                }
-            }
-        }
-        ExecutionResult::Revert { output, .. } => outcome.output = output,
-        ExecutionResult::Halt { reason, .. } => {
-            let reason = format!("{reason:?}");
-            outcome.out_of_gas = reason.contains("OutOfGas");
-            outcome.halt = Some(halt_words(&reason));
-        }
-    }
-    Ok(outcome)
-}
-
-/// Why execution stopped, in the words that clients expect: those of geth.
-fn halt_words(reason: &str) -> String {
-    // On OP chains the reasons of Ethereum come wrapped.
-    let inner = reason.strip_prefix("Base(").unwrap_or(reason);
-    let name = inner.split(['(', ')', ' ']).next().unwrap_or(inner);
-    match name {
-        "OutOfGas" => "out of gas",
-        "StackUnderflow" => "stack underflow",
-        "StackOverflow" => "stack limit reached 1024 (1023)",
-        "InvalidJump" => "invalid jump destination",
-        "OpcodeNotFound" | "NotActivated" => "invalid opcode",
-        "InvalidFEOpcode" => "invalid opcode: INVALID",
-        "CreateCollision" => "contract address collision",
-        "OutOfFunds" => "insufficient balance for transfer",
-        "CallTooDeep" => "max call depth exceeded",
-        "NonceOverflow" => "nonce uint64 overflow",
-        "OutOfOffset" => "return data out of bounds",
-        "StateChangeDuringStaticCall" | "CallNotAllowedInsideStatic" => "write protection",
-        "CreateContractSizeLimit" => "max code size exceeded",
-        "CreateContractStartingWithEF" => "invalid code: must not begin with 0xef",
-        "CreateInitCodeSizeLimit" => "max initcode size exceeded",
-        "FailedDeposit" => "deposit failed",
-        _ if reason.contains("OutOfGas") => "out of gas",
-        _ => reason,
-    }
-    .to_string()
-}
-
-pub(crate) fn database_error(error: EvmDatabaseError<StateError>) -> StateError {
-    match error {
-        EvmDatabaseError::Database(error) => error,
-        EvmDatabaseError::Bal(error) => StateError(format!("{error:?}")),
-    }
 }
 
 /// The hash that a system contract is told about the parent block.

@@ -24,6 +24,7 @@ pub mod execute;
 pub mod fees;
 pub mod genesis;
 pub mod header;
+mod outcome;
 #[cfg(feature = "rpc")]
 mod overrides;
 mod patches;

@@ -121,13 +121,9 @@ pub struct TracedBlock<'a, R> {
 
 impl<'a, R: StateReader> TracedBlock<'a, R> {
     /// An EVM on the state before the transaction at `index`.
-    fn machine_before(&self, index: usize) -> Result<Machine<&R>, TraceError> {
-        let run = BlockRun::open(
-            self.chain,
-            self.parent_time,
-            self.header.clone(),
-            &self.reader,
-        )?;
+    fn machine_before(&self, index: usize) -> Result<Machine<&dyn StateReader>, TraceError> {
+        let reader: &dyn StateReader = &self.reader;
+        let run = BlockRun::open(self.chain, self.parent_time, self.header.clone(), reader)?;
         let mut machine = run.into_machine();
         for tx in self.transactions.iter().take(index) {
             let outcome = machine.transact(tx)?;
@@ -171,7 +167,7 @@ impl<'a, R: StateReader> TracedBlock<'a, R> {
 
     fn trace_next(
         &self,
-        machine: &mut Machine<&R>,
+        machine: &mut Machine<&dyn StateReader>,
         index: usize,
         tx: &VerifiedTx,
         tracer: Tracer,
@@ -229,8 +225,8 @@ pub fn trace_call_within<R: StateReader>(
     trace_prepared(calls, block.header.number, tracer, budget)
 }
 
-fn trace_prepared<R: StateReader>(
-    mut calls: Calls<'_, R>,
+fn trace_prepared(
+    mut calls: Calls<'_>,
     block_number: u64,
     tracer: Tracer,
     budget: &mut TraceBudget,
@@ -247,7 +243,7 @@ fn trace_prepared<R: StateReader>(
         block_number,
         ..Place::default()
     };
-    let run = |machine: &mut Machine<&R>| machine.transact_env(tx, Bytes::new());
+    let run = |machine: &mut Machine<&dyn StateReader>| machine.transact_env(tx, Bytes::new());
     watched(&mut calls.machine, tracer, budget, &message, &place, run).map(|(trace, _)| trace)
 }
 
@@ -271,13 +267,13 @@ pub(crate) struct Place {
 }
 
 /// Runs one transaction under a tracer. Its changes are not committed.
-fn watched<R: StateReader>(
-    machine: &mut Machine<R>,
+fn watched<'r>(
+    machine: &mut Machine<&'r dyn StateReader>,
     tracer: Tracer,
     budget: &mut TraceBudget,
     message: &Message,
     place: &Place,
-    run: impl FnOnce(&mut Machine<R>) -> Result<Outcome, TxError>,
+    run: impl FnOnce(&mut Machine<&'r dyn StateReader>) -> Result<Outcome, TxError>,
 ) -> Result<(Box<RawValue>, Outcome), TraceError> {
     let allowed = budget.bytes;
     if budget.is_stopped() {

@@ -19,7 +19,7 @@ use alloy_rlp::Encodable;
 use op_alloy_rpc_types_engine::OpPayloadAttributes;
 use opal_execution::{
     BlockAttributes, BlockBuilder, InvalidBlock, RecordedWitness, Recorder, Roots, StateDiff,
-    execute_block,
+    StateReader, execute_block,
 };
 use opal_protocol::predeploys::L2_TO_L1_MESSAGE_PASSER;
 use serde::Serialize;
@@ -60,13 +60,14 @@ fn of_block(eth: &Eth, id: BlockId) -> RpcResult<Witness> {
     let _turn = eth.turns.take(&eth.limits, None)?;
     let (parent, state) = parent_of(&view, block.header.parent_hash)?;
     let recorder = Recorder::new(&state);
+    let reader: &dyn StateReader = &recorder;
     let executed = execute_block(
         &eth.api.chain,
         &parent,
         &block.header,
         &block.transactions(),
         block.body.withdrawals.as_ref().map(|w| w.as_slice()),
-        &recorder,
+        reader,
     )
     .map_err(internal)?;
     finish(eth, &view, recorder, &parent, &executed.diff)
@@ -88,8 +89,9 @@ fn of_payload(eth: &Eth, args: &mut Args<'_>) -> RpcResult<Witness> {
     let _turn = eth.turns.take(&eth.limits, None)?;
     let (parent, state) = parent_of(&view, parent_hash)?;
     let recorder = Recorder::new(&state);
+    let reader: &dyn StateReader = &recorder;
     let mut builder =
-        BlockBuilder::new(chain, &parent, parent_hash, attributes, &recorder).map_err(refused)?;
+        BlockBuilder::new(chain, &parent, parent_hash, attributes, reader).map_err(refused)?;
     for tx in transactions {
         builder.push_forced(tx).map_err(refused)?;
     }

@@ -11,6 +11,7 @@ mod reorg;
 mod restart;
 mod rpc;
 mod servers;
+mod simulate;
 mod speed;
 mod trace;
 mod witness;

@@ -5,42 +5,38 @@
 //!
 //! Invariant: all simulated blocks together spend no more gas than one call may.
 
+mod error;
+mod plan;
+mod unsigned;
+
+pub use error::SimulateError;
+
 use crate::{
     block_run::begin_block,
     build::Roots,
-    call::{CallError, is_free, tx_env},
+    call::{is_free, tx_env},
     chain::{ChainConfig, EthFork},
     database::{BlockState, block_state, state_diff},
-    error::InvalidBlock,
-    evm::{Checks, Machine, Outcome, TxError, block_env},
+    evm::{Checks, Machine, Outcome, block_env},
     execute::transactions_root,
     header::{EMPTY_REQUESTS_HASH, next_base_fee, next_excess_blob_gas},
     overrides,
     receipt::{Receipt, block_bloom, receipts_root},
     state::{StateDiff, StateError, StateReader},
     trace::{TraceBudget, Tracer, Watch},
-    transaction::{Transaction, VerifiedTx},
+    transaction::VerifiedTx,
 };
 use alloc::{string::String, vec::Vec};
-use alloy_consensus::{
-    EMPTY_OMMER_ROOT_HASH, Header, SignableTransaction, TxEip1559, TxEip2930, TxEip4844, TxEip7702,
-    TxLegacy,
-};
+use alloy_consensus::{EMPTY_OMMER_ROOT_HASH, Header};
 use alloy_evm::overrides::OverrideBlockHashes;
-use alloy_primitives::{Address, B256, Bytes, Log, Signature, TxKind, U256};
+use alloy_primitives::{B256, Bytes, Log, U256};
 pub use alloy_rpc_types_eth::simulate::{SimBlock, SimulatePayload};
 use alloy_rpc_types_eth::{BlockOverrides, TransactionRequest};
+use error::refusal;
 use opal_trie::EMPTY_ROOT_HASH;
+use plan::{Plan, plan};
 use revm::{context::TxEnv, database::states::bundle_state::BundleRetention};
-
-/// Blocks of one simulation, those that fill gaps included.
-const BLOCKS_MAX: u64 = 256;
-/// Calls of one simulated block.
-const CALLS_PER_BLOCK_MAX: usize = 5_000;
-/// Calls of one simulation.
-const CALLS_MAX: usize = 10_000;
-/// Seconds between simulated blocks whose time is not given.
-const BLOCK_TIME: u64 = 12;
+use unsigned::unsigned;
 
 /// Where a simulation starts.
 #[derive(Clone, Debug)]
@@ -87,77 +83,6 @@ pub struct SimulatedCall {
     pub halt: Option<String>,
 }
 
-/// Why there is no simulation.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SimulateError {
-    /// The nonce was used before.
-    #[error("nonce too low: address {0}, tx: {1} state: {2}")]
-    NonceTooLow(Address, u64, u64),
-    /// An earlier nonce is missing.
-    #[error("nonce too high: address {0}, tx: {1} state: {2}")]
-    NonceTooHigh(Address, u64, u64),
-    /// The fee cap is below the base fee.
-    #[error(
-        "max fee per gas less than block base fee: address {0}, maxFeePerGas: {1}, baseFee: {2}"
-    )]
-    BaseFeeTooLow(Address, u128, u64),
-    /// There is not even gas for the transaction itself.
-    #[error("intrinsic gas too low: {0}")]
-    IntrinsicGas(String),
-    /// The sender cannot pay.
-    #[error("insufficient funds for gas * price + value: address {0} have {1} want {2}")]
-    InsufficientFunds(Address, U256, U256),
-    /// The call asks for more gas than its block has left.
-    #[error("block gas limit reached: remaining: {0}, required: {1}")]
-    BlockGasLimit(u64, u64),
-    /// Numbers do not ascend.
-    #[error("block numbers must be in order: {0} <= {1}")]
-    NumberOrder(U256, u64),
-    /// Times do not ascend.
-    #[error("block timestamps must be in order: {0} <= {1}")]
-    TimeOrder(u64, u64),
-    /// Init code is too long.
-    #[error("max initcode size exceeded")]
-    InitCode,
-    /// More than this program simulates at once.
-    #[error("{0}")]
-    TooMuch(&'static str),
-    /// Time was up.
-    #[error("execution timeout")]
-    Stopped,
-    /// An override or a call makes no sense.
-    #[error(transparent)]
-    Call(#[from] CallError),
-    /// The block cannot be opened.
-    #[error("{0}")]
-    Block(InvalidBlock),
-}
-
-impl SimulateError {
-    /// The JSON-RPC error code that the specification gives it; `None` for other errors.
-    pub const fn code(&self) -> Option<i32> {
-        Some(match self {
-            Self::NonceTooLow(..) => -38_010,
-            Self::NonceTooHigh(..) => -38_011,
-            Self::BaseFeeTooLow(..) => -38_012,
-            Self::IntrinsicGas(_) => -38_013,
-            Self::InsufficientFunds(..) => -38_014,
-            Self::BlockGasLimit(..) => -38_015,
-            Self::NumberOrder(..) => -38_020,
-            Self::TimeOrder(..) => -38_021,
-            Self::InitCode => -38_025,
-            Self::TooMuch(_) => -38_026,
-            Self::Stopped | Self::Call(_) | Self::Block(_) => return None,
-        })
-    }
-}
-
-impl From<StateError> for SimulateError {
-    fn from(error: StateError) -> Self {
-        Self::Call(CallError::State(error))
-    }
-}
-
 /// Simulates the blocks of `payload`. `roots` answers with the roots that all changes since the
 /// base lead to.
 pub fn simulate<R: StateReader>(
@@ -174,7 +99,9 @@ pub fn simulate<R: StateReader>(
         budget,
         gas_left: env.gas_cap,
     };
-    let mut state = block_state(&env.reader);
+    // One kind of reader: the EVM is compiled for simulations once, and here.
+    let reader: &dyn StateReader = &env.reader;
+    let mut state = block_state(reader);
     let (mut parent, mut parent_hash) = (env.base.clone(), env.base.hash_slow());
     let mut blocks = Vec::with_capacity(plans.len());
     for plan in plans {
@@ -190,58 +117,6 @@ pub fn simulate<R: StateReader>(
         blocks.push(block);
     }
     Ok(blocks)
-}
-
-/// A block to simulate, with its number and time.
-struct Plan {
-    number: u64,
-    time: u64,
-    block: SimBlock,
-}
-
-/// Numbers and times of all blocks; empty blocks fill gaps between numbers.
-fn plan(base: &Header, blocks: Vec<SimBlock>) -> Result<Vec<Plan>, SimulateError> {
-    if blocks.iter().any(|b| b.calls.len() > CALLS_PER_BLOCK_MAX)
-        || blocks.iter().map(|b| b.calls.len()).sum::<usize>() > CALLS_MAX
-    {
-        return Err(SimulateError::TooMuch("too many calls"));
-    }
-    let mut plans = Vec::new();
-    let (mut number, mut time) = (base.number, base.timestamp);
-    for block in blocks {
-        let overrides = block.block_overrides.clone().unwrap_or_default();
-        let next = U256::from(number).saturating_add(U256::from(1));
-        let wanted = overrides.number.unwrap_or(next);
-        if wanted < next {
-            return Err(SimulateError::NumberOrder(wanted, number));
-        }
-        let last = u64::try_from(wanted).unwrap_or(u64::MAX);
-        if last.saturating_sub(base.number) > BLOCKS_MAX {
-            return Err(SimulateError::TooMuch("too many blocks"));
-        }
-        while number.saturating_add(1) < last {
-            number = number.saturating_add(1);
-            time = time.saturating_add(BLOCK_TIME);
-            let block = SimBlock::default();
-            plans.push(Plan {
-                number,
-                time,
-                block,
-            });
-        }
-        number = last;
-        let wanted = overrides.time.unwrap_or(time.saturating_add(BLOCK_TIME));
-        if wanted <= time {
-            return Err(SimulateError::TimeOrder(wanted, time));
-        }
-        time = wanted;
-        plans.push(Plan {
-            number,
-            time,
-            block,
-        });
-    }
-    Ok(plans)
 }
 
 /// What all blocks of a simulation share.
@@ -303,13 +178,13 @@ impl Simulation<'_> {
     }
 
     /// Applies the overrides, opens the block and executes its calls.
-    fn run<'r, R: StateReader>(
+    fn run<'r>(
         &mut self,
         header: Header,
         parent_time: u64,
         plan: Plan,
-        mut state: BlockState<&'r R>,
-    ) -> Result<(SimulatedBlock, BlockState<&'r R>), SimulateError> {
+        mut state: BlockState<&'r dyn StateReader>,
+    ) -> Result<(SimulatedBlock, BlockState<&'r dyn StateReader>), SimulateError> {
         let mut env = block_env(self.chain, &header);
         let overrides = BlockOverrides {
             beacon_root: None,
@@ -346,9 +221,9 @@ impl Simulation<'_> {
         Ok((block, machine.into_state()))
     }
 
-    fn call<R: StateReader>(
+    fn call(
         &mut self,
-        machine: &mut Machine<R>,
+        machine: &mut Machine<&dyn StateReader>,
         header: &Header,
         request: &TransactionRequest,
         progress: &mut Progress,
@@ -387,9 +262,9 @@ impl Simulation<'_> {
     }
 
     /// What the EVM would refuse, in the words of the specification.
-    fn check<R: StateReader>(
+    fn check(
         &self,
-        machine: &mut Machine<R>,
+        machine: &mut Machine<&dyn StateReader>,
         tx: &TxEnv,
         request: &TransactionRequest,
         nonce: u64,
@@ -466,161 +341,5 @@ impl Progress {
             logs,
             halt: outcome.halt,
         });
-    }
-}
-
-/// What the EVM says about a call that cannot even start. revm has only words for it.
-fn refusal(error: TxError) -> SimulateError {
-    match error {
-        TxError::Invalid(text) if text.contains("call gas cost") || text.contains("gas floor") => {
-            SimulateError::IntrinsicGas(text)
-        }
-        TxError::Invalid(text) if text.contains("initcode size") => SimulateError::InitCode,
-        other => SimulateError::Call(other.into()),
-    }
-}
-
-/// The call as a transaction that nobody signed.
-fn unsigned(tx: &TxEnv, request: &TransactionRequest) -> VerifiedTx {
-    let signature = Signature::new(U256::ZERO, U256::ZERO, false);
-    let (nonce, gas_limit, value) = (tx.nonce, tx.gas_limit, tx.value);
-    let (to, input) = (tx.kind, tx.data.clone());
-    let chain_id = tx.chain_id.unwrap_or_default();
-    let max_fee_per_gas = request.max_fee_per_gas.unwrap_or_default();
-    let max_priority_fee_per_gas = request.max_priority_fee_per_gas.unwrap_or_default();
-    let access_list = tx.access_list.clone();
-    let target = match to {
-        TxKind::Call(address) => address,
-        TxKind::Create => Address::ZERO,
-    };
-    let transaction = match (request.gas_price, tx.tx_type) {
-        (_, 4) => Transaction::Eip7702(
-            TxEip7702 {
-                chain_id,
-                nonce,
-                gas_limit,
-                max_fee_per_gas,
-                max_priority_fee_per_gas,
-                to: target,
-                value,
-                access_list,
-                authorization_list: request.authorization_list.clone().unwrap_or_default(),
-                input,
-            }
-            .into_signed(signature),
-        ),
-        (_, 3) => Transaction::Eip4844(
-            TxEip4844 {
-                chain_id,
-                nonce,
-                gas_limit,
-                max_fee_per_gas,
-                max_priority_fee_per_gas,
-                to: target,
-                value,
-                access_list,
-                blob_versioned_hashes: tx.blob_hashes.clone(),
-                max_fee_per_blob_gas: request.max_fee_per_blob_gas.unwrap_or_default(),
-                input,
-            }
-            .into_signed(signature),
-        ),
-        (Some(gas_price), 1) => Transaction::Eip2930(
-            TxEip2930 {
-                chain_id,
-                nonce,
-                gas_price,
-                gas_limit,
-                to,
-                value,
-                access_list,
-                input,
-            }
-            .into_signed(signature),
-        ),
-        (Some(gas_price), _) => Transaction::Legacy(
-            TxLegacy {
-                chain_id: Some(chain_id),
-                nonce,
-                gas_price,
-                gas_limit,
-                to,
-                value,
-                input,
-            }
-            .into_signed(signature),
-        ),
-        (None, _) => Transaction::Eip1559(
-            TxEip1559 {
-                chain_id,
-                nonce,
-                gas_limit,
-                max_fee_per_gas,
-                max_priority_fee_per_gas,
-                to,
-                value,
-                access_list,
-                input,
-            }
-            .into_signed(signature),
-        ),
-    };
-    VerifiedTx::new_unchecked(transaction, tx.caller)
-}
-
-impl From<TxError> for SimulateError {
-    fn from(error: TxError) -> Self {
-        refusal(error)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use alloy_primitives::{address, b256};
-
-    #[test]
-    fn a_call_becomes_the_transaction_that_others_make_of_it() {
-        // The hash that execution-apis publishes for this call of its chain.
-        let request = TransactionRequest {
-            from: Some(address!("c000000000000000000000000000000000000000")),
-            to: Some(address!("c100000000000000000000000000000000000000").into()),
-            value: Some(U256::from(1_000)),
-            ..TransactionRequest::default()
-        };
-        let mut tx = tx_env(0x000c_72dd_9d5e_883e, 0, &request).unwrap();
-        tx.gas_limit = 50_000_000;
-        let hash = b256!("f1c5abb08809ef760f87aeabe7a87284c60797192dab6d2f0d26c27c9c038e9d");
-        assert_eq!(unsigned(&tx, &request).hash(), hash);
-    }
-
-    #[test]
-    fn gaps_are_filled_and_orders_kept() {
-        let base = Header {
-            number: 10,
-            timestamp: 100,
-            ..Header::default()
-        };
-        let block = |number: Option<u64>, time: Option<u64>| SimBlock {
-            block_overrides: Some(BlockOverrides {
-                number: number.map(U256::from),
-                time,
-                ..BlockOverrides::default()
-            }),
-            ..SimBlock::default()
-        };
-        let plans = plan(
-            &base,
-            [block(Some(13), None), block(None, Some(500))].into(),
-        )
-        .unwrap();
-        let places: Vec<_> = plans.iter().map(|p| (p.number, p.time)).collect();
-        assert_eq!(places, [(11, 112), (12, 124), (13, 136), (14, 500)]);
-        let code = |blocks: Vec<SimBlock>| plan(&base, blocks).err().and_then(|e| e.code());
-        assert_eq!(code([block(Some(10), None)].into()), Some(-38_020));
-        assert_eq!(code([block(None, Some(100))].into()), Some(-38_021));
-        assert_eq!(code([block(Some(266), None)].into()), None);
-        assert_eq!(code([block(Some(267), None)].into()), Some(-38_026));
-        assert_eq!(code([block(Some(u64::MAX), None)].into()), Some(-38_026));
     }
 }
