@@ -8,3 +8,4 @@ here=$(dirname "$0")
 "$here/ops-engine.sh"
 "$here/kill9-engine.sh"
 "$here/anvil.sh"
+"$here/clients.sh"

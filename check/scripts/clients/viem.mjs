@@ -69,7 +69,7 @@ const trace = await client.request({
   method: "debug_traceTransaction",
   params: [call, { tracer: "callTracer" }],
 });
-check("trace", trace.to, contractAddress);
+check("trace", trace.to.toLowerCase(), contractAddress.toLowerCase());
 const block = await client.getBlock({ blockHash: mined.blockHash, includeTransactions: true });
 check("block", block.transactions.some((tx) => tx.hash === call), true);
 const history = await client.getFeeHistory({ blockCount: 4, rewardPercentiles: [50] });

@@ -23,6 +23,7 @@ use alloy_consensus::Header;
 use alloy_eips::{eip4895::Withdrawals, eip7594::BlobTransactionSidecarVariant};
 use alloy_primitives::{Address, B256, Bytes};
 use alloy_rpc_types_engine::ForkchoiceState;
+use jsonrpsee::Methods;
 use opal_execution::{GenesisBlock, genesis};
 use opal_rpc::{EngineApi, EthClient};
 use std::sync::Arc;
@@ -145,6 +146,7 @@ pub struct Engine {
     public: PublicServers,
     auth: Option<Running>,
     metrics: Option<MetricsServer>,
+    local: Methods,
 }
 
 impl Engine {
@@ -181,6 +183,7 @@ impl Engine {
             Some(addr) => Some(metrics::serve(eth.api.clone(), addr).await?),
             None => None,
         };
+        let local = rpc::local_methods(eth.clone())?;
         let head = eth.api.tree.view().head;
         info!(
             chain = config.chain.chain_id, head = head.number, hash = %head.hash,
@@ -192,6 +195,7 @@ impl Engine {
             public,
             auth,
             metrics,
+            local,
         })
     }
 
@@ -230,6 +234,11 @@ impl Engine {
     /// The Engine API without a socket between.
     pub fn api(&self) -> Arc<dyn EngineApi> {
         Arc::new(self.eth.api.clone())
+    }
+
+    /// Answers one JSON-RPC request, of any public namespace, without a socket between.
+    pub async fn answer(&self, request: &str) -> String {
+        rpc::answer(&self.local, request).await
     }
 
     /// Hash of the genesis block.

@@ -172,14 +172,19 @@ fn signed(
         Transaction::Deposit(_) => return Ok(Value::Null),
     };
     let info = place.map(|p| p.info(hash)).unwrap_or_default();
-    serde_json::to_value(alloy_rpc_types_eth::Transaction {
+    let mut value = serde_json::to_value(alloy_rpc_types_eth::Transaction {
         inner: Recovered::new_unchecked(envelope, sender),
         block_hash: info.block_hash,
         block_number: info.block_number,
         transaction_index: info.index,
         effective_gas_price: Some(effective),
         block_timestamp: info.block_timestamp,
-    })
+    })?;
+    if let Value::Object(object) = &mut value {
+        // As all else about its block, the time of a pending one is null.
+        object.entry("blockTimestamp").or_insert(Value::Null);
+    }
+    Ok(value)
 }
 
 /// The receipt of the transaction at `index`; null if there is none.

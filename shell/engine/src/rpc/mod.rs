@@ -20,6 +20,7 @@ pub(crate) mod node;
 mod receipt_fees;
 mod server;
 mod simulate;
+mod slot;
 mod state;
 mod submit;
 mod subscriptions;
@@ -31,7 +32,9 @@ mod transactions;
 mod turns;
 mod witness;
 
-pub(crate) use server::{PublicServers, Running, auth_methods, start_auth, start_public};
+pub(crate) use server::{
+    PublicServers, Running, answer, auth_methods, local_methods, start_auth, start_public,
+};
 
 use crate::{
     block::ChainBlock,

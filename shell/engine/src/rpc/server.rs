@@ -16,10 +16,10 @@ use crate::{
     metrics::CountCalls,
 };
 use jsonrpsee::{
-    Methods, RpcModule,
+    MethodResponse, Methods, RpcModule,
     core::{RegisterMethodError, middleware::RpcServiceBuilder},
     server::{BatchRequestConfig, IdProvider, Server, ServerConfig, ServerHandle},
-    types::SubscriptionId,
+    types::{ErrorObject, SubscriptionId},
 };
 use opal_rpc::JwtSecret;
 use std::{
@@ -191,6 +191,24 @@ fn public_methods(eth: Eth, namespaces: &[String]) -> Result<Methods, RegisterMe
         }
     }
     Ok(module.into())
+}
+
+/// All public methods, for calls without a server.
+pub(crate) fn local_methods(eth: Eth) -> Result<Methods, StartError> {
+    public_methods(eth, &crate::config::NAMESPACES.map(str::to_owned))
+        .map_err(|e| StartError::Internal(e.to_string()))
+}
+
+/// The answer to one request; a subscription's is the last one hears of it.
+pub(crate) async fn answer(methods: &Methods, request: &str) -> String {
+    match methods.raw_json_request(request, 1).await {
+        Ok((response, _)) => response.get().to_owned(),
+        Err(_) => {
+            let (id, code) = jsonrpsee::server::prepare_error(request.as_bytes());
+            let response = MethodResponse::error(id, ErrorObject::from(code));
+            response.into_json().get().to_owned()
+        }
+    }
 }
 
 /// The methods of the authenticated server: all of them.

@@ -4,9 +4,10 @@ use super::{
     Args, Eth, Module, Registered, RpcResult, convert,
     error::{from_call, from_trace, from_view, internal, invalid_params, reverted, server},
     method,
+    slot::Slot,
 };
 use alloy_eips::{BlockId, BlockNumberOrTag};
-use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256};
+use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, keccak256};
 use opal_execution::{
     StateReader,
     call::{self, BlockOverrides, CallEnv, CallSetup, StateOverride, TransactionRequest},
@@ -38,9 +39,13 @@ fn register_accounts(module: &mut Module) -> Registered {
         state.code(account.code_hash).map_err(internal)
     })?;
     method(module, "eth_getStorageAt", |eth, args| {
-        let (address, slot): (Address, U256) = (args.next()?, args.next()?);
+        let (address, slot): (Address, Slot) = (args.next()?, args.next()?);
         let id = args.optional()?;
-        let value = eth.state(id)?.0.storage(address, slot).map_err(internal)?;
+        let value = eth
+            .state(id)?
+            .0
+            .storage(address, slot.key)
+            .map_err(internal)?;
         Ok(B256::from(value))
     })?;
     method(module, "eth_getTransactionCount", |eth, args| {
@@ -57,7 +62,7 @@ fn register_accounts(module: &mut Module) -> Registered {
 }
 
 fn proof(eth: &Eth, args: &mut Args<'_>) -> RpcResult<Value> {
-    let (address, slots): (Address, Vec<U256>) = (args.next()?, args.next()?);
+    let (address, slots): (Address, Vec<Slot>) = (args.next()?, args.next()?);
     let id: Option<BlockId> = args.optional()?;
     if slots.len() > PROOF_SLOTS_MAX {
         return Err(invalid_params(format!(
@@ -68,7 +73,7 @@ fn proof(eth: &Eth, args: &mut Args<'_>) -> RpcResult<Value> {
     let trie = state.trie().map_err(from_view)?;
     let hashed: Vec<B256> = slots
         .iter()
-        .map(|s| keccak256(s.to_be_bytes::<32>()))
+        .map(|s| keccak256(s.key.to_be_bytes::<32>()))
         .collect();
     let proof = trie
         .proof(&state, keccak256(address), &hashed)
@@ -78,8 +83,7 @@ fn proof(eth: &Eth, args: &mut Args<'_>) -> RpcResult<Value> {
         .iter()
         .zip(&proof.storage)
         .map(|(slot, p)| {
-            let key = B256::from(*slot);
-            json!({ "key": key, "value": convert::quantity(p.value), "proof": p.nodes })
+            json!({ "key": slot.echo(), "value": convert::quantity(p.value), "proof": p.nodes })
         })
         .collect();
     let code_hash = if proof.account.is_some() {

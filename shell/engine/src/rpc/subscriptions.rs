@@ -2,7 +2,7 @@
 //!
 //! After a reorg, subscribers of logs first get those of the blocks that left, newest block first
 //! and `removed`, then those that came; subscribers of heads get the new blocks from the first
-//! one that differs.
+//! one that differs, or the head alone if it went back to an ancestor.
 
 use super::{
     Eth, Module, Registered, RpcResult, convert,
@@ -110,8 +110,12 @@ async fn blocks(pending: PendingSubscriptionSink, eth: &Arc<Eth>, filter: Option
 
 /// Headers, or logs that match, between a place and the head.
 fn news(view: &ChainView, last: Place, filter: Option<&Filter>) -> RpcResult<Vec<Value>> {
-    let Steps { removed, added } = steps(view, last, CATCH_UP_BLOCKS_MAX)?;
+    let Steps { removed, mut added } = steps(view, last, CATCH_UP_BLOCKS_MAX)?;
     let mut items = Vec::new();
+    if filter.is_none() && added.is_empty() {
+        // The head went back to an ancestor: that one is announced again.
+        added = view.head.number..=view.head.number;
+    }
     if let Some(filter) = filter {
         for block in removed {
             logs::collect_removed(&block, filter, &mut items);

@@ -99,9 +99,9 @@ async fn followers_see_what_a_reorg_takes_back() {
     let blocks = ask(&url, "eth_getFilterChanges", json!([block_filter])).await;
     assert_eq!(blocks, json!(hashes[1..]));
 
-    // Back to the first block: two logs are taken back, newest first. No head is announced: it
-    // was announced before.
+    // Back to the first block: two logs are taken back, newest first, and the head is announced again.
     driver.set_head(hashes[1]).await;
+    assert_eq!(heads.next().await["hash"], json!(hashes[1]));
     for hash in [hashes[3], hashes[2]] {
         let log = logs.next().await;
         assert_eq!(

@@ -4,6 +4,7 @@ mod bad_fields;
 mod chain;
 mod engine_api;
 mod follow;
+mod hostile;
 mod l1;
 mod offline;
 mod random;
