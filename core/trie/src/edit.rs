@@ -1,64 +1,213 @@
 //! Changing a trie: insertion, removal, and the hashing of what changed.
 //!
+//! In: a subtrie and sorted changes of keys below it. A branch passes each child its share, so that
+//! every node on the way is visited once, whatever the number of keys.
+//!
 //! Invariant: the path of every stored node that is changed, moved or removed is noted, so that
 //! `noted paths without a new node` are exactly the nodes to delete.
 
 use crate::{
     error::TrieError,
     node::{Child, Kind, MAX_PATH_NIBBLES, Node, NodeReader, Source},
+    state::{Account, encode_account, storage_root_of},
 };
-use alloc::{
-    boxed::Box,
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    vec::Vec,
-};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use alloy_primitives::Bytes;
-use alloy_trie::{Nibbles, nodes::RlpNode};
+use alloy_trie::{EMPTY_ROOT_HASH, Nibbles, nodes::RlpNode};
+
+/// What becomes of a key.
+#[derive(Debug)]
+pub(crate) enum Change {
+    /// It goes, if it is there.
+    Remove,
+    /// It gets this value.
+    Value(Vec<u8>),
+    /// It gets this account, whose storage trie stays as it is.
+    Account(Account),
+    /// It gets this account with this storage trie.
+    AccountWithStorage(Account, Child),
+}
+
+/// A change of one key. The key is a whole one, from the root of the trie.
+#[derive(Debug)]
+pub(crate) struct Item {
+    pub(crate) key: Nibbles,
+    pub(crate) change: Change,
+}
+
+/// What a run of changes does to the stored nodes of one trie.
+#[derive(Debug, Default)]
+pub(crate) struct Notes {
+    /// Paths of stored nodes that changed, moved or went.
+    pub(crate) touched: Vec<Nibbles>,
+    /// New nodes that are stored on their own.
+    pub(crate) puts: Vec<(Nibbles, Bytes)>,
+    buffer: Vec<u8>,
+}
+
+impl Notes {
+    /// Adds what was noted elsewhere in the same trie.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.touched.extend(other.touched);
+        self.puts.extend(other.puts);
+    }
+}
 
 /// A run of changes of one trie.
 pub(crate) struct Edit<'a, R> {
-    source: Source<'a, R>,
-    /// Paths of stored nodes that changed, moved or went.
-    touched: BTreeSet<Nibbles>,
+    pub(crate) source: Source<'a, R>,
+    pub(crate) notes: Notes,
 }
 
 const DIFFERENT_LENGTHS: &str = "keys of different lengths meet";
 
 impl<'a, R: NodeReader> Edit<'a, R> {
-    pub(crate) const fn new(source: Source<'a, R>) -> Self {
+    pub(crate) fn new(source: Source<'a, R>) -> Self {
         Self {
             source,
-            touched: BTreeSet::new(),
+            notes: Notes::default(),
         }
     }
 
-    /// Joins the nodes that were put with the deletion of those that went.
-    pub(crate) fn into_changes(
-        self,
-        puts: BTreeMap<Nibbles, Bytes>,
-    ) -> BTreeMap<Nibbles, Option<Bytes>> {
-        let mut changes: BTreeMap<_, _> =
-            self.touched.into_iter().map(|path| (path, None)).collect();
-        changes.extend(puts.into_iter().map(|(path, rlp)| (path, Some(rlp))));
-        changes
-    }
-
-    /// Sets the value at `key`; `storage` is the resident storage root of an account.
-    pub(crate) fn insert(
+    /// Applies sorted changes to the subtrie at `path`; answers whether anything changed.
+    pub(crate) fn apply(
         &mut self,
-        root: &mut Child,
-        key: &Nibbles,
-        value: Vec<u8>,
-        storage: Option<Arc<Node>>,
-    ) -> Result<(), TrieError> {
-        let leaf = NewLeaf { value, storage };
-        self.insert_at(root, Nibbles::new(), *key, leaf).map(|_| ())
+        child: &mut Child,
+        path: &Nibbles,
+        mut items: &mut [Item],
+    ) -> Result<bool, TrieError> {
+        let mut changed = false;
+        // A leaf or an extension becomes a branch sooner or later.
+        while items.len() > 1 && !self.is_branch(child, path)? {
+            let (first, rest) = items.split_at_mut(1);
+            changed |= self.apply_one(child, path, first)?;
+            items = rest;
+        }
+        changed |= match items.len() {
+            0 | 1 => self.apply_one(child, path, items)?,
+            _ => self.apply_to_branch(child, path, items)?,
+        };
+        Ok(changed)
     }
 
-    /// Removes the value at `key`, if there is one.
-    pub(crate) fn remove(&mut self, root: &mut Child, key: &Nibbles) -> Result<(), TrieError> {
-        self.remove_at(root, Nibbles::new(), *key).map(|_| ())
+    fn apply_one(
+        &mut self,
+        child: &mut Child,
+        path: &Nibbles,
+        items: &mut [Item],
+    ) -> Result<bool, TrieError> {
+        let Some(item) = items.first_mut() else {
+            return Ok(false);
+        };
+        let rest = item.key.slice(path.len()..);
+        match core::mem::replace(&mut item.change, Change::Remove) {
+            Change::Remove => self.remove_at(child, *path, rest),
+            change => self.insert_at(child, *path, rest, change),
+        }
+    }
+
+    /// Loads the node below `child`, if it is not resident, and answers whether it is a branch.
+    pub(crate) fn is_branch(&self, child: &mut Child, path: &Nibbles) -> Result<bool, TrieError> {
+        if let Child::Stored(hash) = child {
+            *child = Child::Resident(self.source.load(path, *hash)?);
+        }
+        Ok(match child {
+            Child::Resident(node) => matches!(node.kind, Kind::Branch { .. }),
+            Child::Empty | Child::Stored(_) => false,
+        })
+    }
+
+    fn apply_to_branch(
+        &mut self,
+        child: &mut Child,
+        path: &Nibbles,
+        mut items: &mut [Item],
+    ) -> Result<bool, TrieError> {
+        let Some(Node {
+            kind: Kind::Branch { children },
+            ..
+        }) = self.resident(child, path)?
+        else {
+            return Ok(false);
+        };
+        let mut changed = false;
+        while let Some(first) = items.first() {
+            let nibble = first.key.get(path.len());
+            let same = items.partition_point(|item| item.key.get(path.len()) <= nibble);
+            let (share, rest) = items.split_at_mut(same);
+            let slot = nibble.and_then(|n| children.get_mut(usize::from(n)));
+            let (Some(nibble), Some(slot)) = (nibble, slot) else {
+                return Err(self.source.malformed(path, DIFFERENT_LENGTHS));
+            };
+            let next = self.source.step(path, nibble)?;
+            changed |= self.apply(slot, &next, share)?;
+            items = rest;
+        }
+        if changed {
+            self.close_branch(child, path)?;
+        }
+        Ok(changed)
+    }
+
+    /// What a branch becomes whose children have changed.
+    pub(crate) fn close_branch(
+        &mut self,
+        child: &mut Child,
+        path: &Nibbles,
+    ) -> Result<(), TrieError> {
+        let Some(Node {
+            kind: Kind::Branch { children },
+            reference,
+        }) = self.resident(child, path)?
+        else {
+            return Ok(());
+        };
+        self.touch(path, reference);
+        if let Some(last) = last_child(children) {
+            *child = match last {
+                None => Child::Empty,
+                Some((nibble, below)) => {
+                    let next = self.source.step(path, nibble)?;
+                    // If it was hashed already, that was for nothing.
+                    self.notes.puts.retain(|(at, _)| *at != next);
+                    let tail = Nibbles::from_nibbles_unchecked([nibble]);
+                    self.shortened(tail, below, &next)?
+                }
+            };
+        }
+        Ok(())
+    }
+
+    /// Makes the nodes on the way to `key` resident, as far as there are any.
+    pub(crate) fn preload(
+        &self,
+        child: &mut Child,
+        path: Nibbles,
+        key: &Nibbles,
+    ) -> Result<(), TrieError> {
+        if is_resident(child, key) {
+            return Ok(());
+        }
+        let Some(node) = self.resident(child, &path)? else {
+            return Ok(());
+        };
+        match &mut node.kind {
+            Kind::Leaf { .. } => Ok(()),
+            Kind::Extension { path: tail, child } => {
+                if !key.starts_with(tail) {
+                    return Ok(());
+                }
+                let next = self.source.join(&path, tail)?;
+                self.preload(child, next, &key.slice(tail.len()..))
+            }
+            Kind::Branch { children } => {
+                let next = self.below(&path, key)?;
+                match slot(children, key) {
+                    Some(slot) => self.preload(slot, next, &key.slice(1..)),
+                    None => Ok(()),
+                }
+            }
+        }
     }
 
     /// Marks the node at `path` as changed.
@@ -66,7 +215,7 @@ impl<'a, R: NodeReader> Edit<'a, R> {
         if let Some(reference) = reference.take()
             && (reference.is_hash() || path.is_empty())
         {
-            self.touched.insert(*path);
+            self.notes.touched.push(*path);
         }
     }
 
@@ -91,10 +240,10 @@ impl<'a, R: NodeReader> Edit<'a, R> {
         child: &mut Child,
         path: Nibbles,
         key: Nibbles,
-        leaf: NewLeaf,
+        change: Change,
     ) -> Result<bool, TrieError> {
         let Some(node) = self.resident(child, &path)? else {
-            *child = leaf.at(key);
+            *child = self.leaf(change, &path, None)?.at(key);
             return Ok(true);
         };
         match &mut node.kind {
@@ -103,6 +252,7 @@ impl<'a, R: NodeReader> Edit<'a, R> {
                 value,
                 storage,
             } if *tail == key => {
+                let leaf = self.leaf(change, &path, Some((value, storage)))?;
                 *storage = leaf.storage;
                 if *value == leaf.value {
                     return Ok(false);
@@ -122,6 +272,7 @@ impl<'a, R: NodeReader> Edit<'a, R> {
                     return Err(self.source.malformed(&path, DIFFERENT_LENGTHS));
                 };
                 let old_leaf = NewLeaf { value, storage }.at(tail.slice(common + 1..));
+                let leaf = self.leaf(change, &path, None)?;
                 let fork = branch([(old, old_leaf), (new, leaf.at(key.slice(common + 1..)))]);
                 *child = extended(&key.slice(..common), fork);
             }
@@ -137,11 +288,12 @@ impl<'a, R: NodeReader> Edit<'a, R> {
                     let below = core::mem::replace(below, Child::Empty);
                     self.touch(&path, &mut node.reference);
                     let old = (old, extended(&tail.slice(common + 1..), below));
+                    let leaf = self.leaf(change, &path, None)?;
                     let fork = branch([old, (new, leaf.at(key.slice(common + 1..)))]);
                     *child = extended(&key.slice(..common), fork);
                 } else {
                     let next = self.source.join(&path, &tail)?;
-                    if !self.insert_at(below, next, key.slice(common..), leaf)? {
+                    if !self.insert_at(below, next, key.slice(common..), change)? {
                         return Ok(false);
                     }
                     self.touch(&path, &mut node.reference);
@@ -153,7 +305,7 @@ impl<'a, R: NodeReader> Edit<'a, R> {
                 let Some(slot) = slot else {
                     return Err(self.source.malformed(&path, DIFFERENT_LENGTHS));
                 };
-                if !self.insert_at(slot, next, key.slice(1..), leaf)? {
+                if !self.insert_at(slot, next, key.slice(1..), change)? {
                     return Ok(false);
                 }
                 self.touch(&path, &mut node.reference);
@@ -204,17 +356,7 @@ impl<'a, R: NodeReader> Edit<'a, R> {
                 if !self.remove_at(slot, next, key.slice(1..))? {
                     return Ok(false);
                 }
-                self.touch(&path, &mut node.reference);
-                if let Some(last) = last_child(children) {
-                    *child = match last {
-                        None => Child::Empty,
-                        Some((nibble, below)) => {
-                            let tail = Nibbles::from_nibbles_unchecked([nibble]);
-                            let next = self.source.join(&path, &tail)?;
-                            self.shortened(tail, below, &next)?
-                        }
-                    };
-                }
+                self.close_branch(child, &path)?;
             }
         }
         Ok(true)
@@ -257,11 +399,79 @@ impl<'a, R: NodeReader> Edit<'a, R> {
 
     fn below(&self, path: &Nibbles, key: &Nibbles) -> Result<Nibbles, TrieError> {
         match key.first() {
-            Some(nibble) => self
-                .source
-                .join(path, &Nibbles::from_nibbles_unchecked([nibble])),
+            Some(nibble) => self.source.step(path, nibble),
             None => Err(self.source.malformed(path, DIFFERENT_LENGTHS)),
         }
+    }
+    /// The leaf that a change makes; `old` is what was there.
+    fn leaf(
+        &self,
+        change: Change,
+        path: &Nibbles,
+        old: Option<(&[u8], &mut Option<Arc<Node>>)>,
+    ) -> Result<NewLeaf, TrieError> {
+        let (account, storage) = match change {
+            Change::Remove => (None, None),
+            Change::Value(value) => {
+                return Ok(NewLeaf {
+                    value,
+                    storage: None,
+                });
+            }
+            Change::Account(account) => (Some(account), None),
+            Change::AccountWithStorage(account, storage) => (Some(account), Some(storage)),
+        };
+        let account = account.unwrap_or_default();
+        if let Some(storage) = storage {
+            let value = encode_account(&account, storage.root_hash());
+            let storage = match storage {
+                Child::Resident(node) => Some(node),
+                Child::Empty | Child::Stored(_) => None,
+            };
+            return Ok(NewLeaf { value, storage });
+        }
+        let Some((old, storage)) = old else {
+            return Ok(NewLeaf {
+                value: encode_account(&account, EMPTY_ROOT_HASH),
+                storage: None,
+            });
+        };
+        let root = storage_root_of(old)
+            .ok_or_else(|| self.source.malformed(path, "the value is no account"))?;
+        Ok(NewLeaf {
+            value: encode_account(&account, root),
+            storage: storage.take(),
+        })
+    }
+}
+
+/// Whether all nodes on the way to `key` are resident.
+fn is_resident(mut child: &Child, key: &Nibbles) -> bool {
+    let mut at = 0;
+    loop {
+        let node = match child {
+            Child::Empty => return true,
+            Child::Stored(_) => return false,
+            Child::Resident(node) => node,
+        };
+        child = match &node.kind {
+            Kind::Leaf { .. } => return true,
+            Kind::Extension { path, child } => {
+                if !key.slice(at..).starts_with(path) {
+                    return true;
+                }
+                at += path.len();
+                child
+            }
+            Kind::Branch { children } => {
+                let below = key.get(at).and_then(|n| children.get(usize::from(n)));
+                at += 1;
+                match below {
+                    Some(child) => child,
+                    None => return true,
+                }
+            }
+        };
     }
 }
 
@@ -318,44 +528,63 @@ fn last_child(children: &mut [Child; 16]) -> Option<Option<(u8, Child)>> {
     Some(first.map(|(nibble, child)| (nibble, core::mem::replace(child, Child::Empty))))
 }
 
-/// Hashes what has changed below `child` and collects the nodes that are stored on their own: the
+/// Hashes what has changed below `child` and notes the nodes that are stored on their own: the
 /// root, and every node of 32 bytes or more.
-pub(crate) fn hash(
-    child: &mut Child,
-    path: &Nibbles,
-    puts: &mut BTreeMap<Nibbles, Bytes>,
-) -> RlpNode {
+pub(crate) fn hash(child: &mut Child, path: &Nibbles, notes: &mut Notes) {
     let Child::Resident(node) = child else {
-        return child.reference();
+        return;
     };
-    if let Some(reference) = &node.reference {
-        return reference.clone();
+    if node.reference.is_some() {
+        return;
     }
     let node = Arc::make_mut(node);
     match &mut node.kind {
         Kind::Leaf { .. } => {}
-        Kind::Extension { path: tail, child } => {
-            hash(child, &path.join(tail), puts);
-        }
+        Kind::Extension { path: tail, child } => hash(child, &path.join(tail), notes),
         Kind::Branch { children } => {
             for (nibble, child) in (0u8..).zip(children.iter_mut()) {
-                if matches!(child, Child::Resident(_)) {
-                    hash(
-                        child,
-                        &path.join(&Nibbles::from_nibbles_unchecked([nibble])),
-                        puts,
-                    );
+                if let Child::Resident(below) = child
+                    && below.reference.is_none()
+                {
+                    let mut path = *path;
+                    path.push(nibble);
+                    hash(child, &path, notes);
                 }
             }
         }
     }
-    let rlp = node.encode();
-    let reference = RlpNode::from_rlp(&rlp);
+    notes.buffer.clear();
+    node.encode_to(&mut notes.buffer);
+    let reference = RlpNode::from_rlp(&notes.buffer);
     if path.is_empty() || reference.is_hash() {
-        puts.insert(*path, rlp.into());
+        notes
+            .puts
+            .push((*path, Bytes::copy_from_slice(&notes.buffer)));
     }
-    node.reference = Some(reference.clone());
-    reference
+    node.reference = Some(reference);
+}
+
+/// The leaf at `key`, if all nodes on the way are resident: its value, and its storage trie, which
+/// may be exchanged for one with the same root.
+pub(crate) fn leaf_mut<'c>(
+    child: &'c mut Child,
+    key: &Nibbles,
+) -> Option<(&'c [u8], &'c mut Option<Arc<Node>>)> {
+    let Child::Resident(node) = child else {
+        return None;
+    };
+    match &mut Arc::make_mut(node).kind {
+        Kind::Leaf {
+            path,
+            value,
+            storage,
+        } => (path == key).then_some((value.as_slice(), storage)),
+        Kind::Extension { path, child } => {
+            let below = key.starts_with(path).then(|| key.slice(path.len()..))?;
+            leaf_mut(child, &below)
+        }
+        Kind::Branch { children } => leaf_mut(slot(children, key)?, &key.slice(1..)),
+    }
 }
 
 /// Replaces hashed nodes deeper than `depth_nibbles` by their hashes.

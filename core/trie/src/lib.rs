@@ -22,6 +22,7 @@ mod node;
 mod proof;
 mod rebuild;
 mod state;
+mod task;
 mod trie;
 
 pub use alloy_trie::{EMPTY_ROOT_HASH, Nibbles};
@@ -31,4 +32,5 @@ pub use node::NodeReader;
 pub use proof::{AccountProof, StorageProof};
 pub use rebuild::{rebuild_root, rebuild_state_root, rebuild_storage_root};
 pub use state::{Account, AccountUpdate, EMPTY_CODE_HASH, NodeChanges, StateTrie, StateUpdate};
+pub use task::Task;
 pub use trie::Trie;

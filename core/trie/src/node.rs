@@ -3,7 +3,7 @@
 use crate::error::{Place, ReadError, TrieError};
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use alloy_primitives::{B256, Bytes, keccak256};
-use alloy_rlp::{Decodable, EMPTY_STRING_CODE, Encodable, Header};
+use alloy_rlp::{Decodable, EMPTY_LIST_CODE, EMPTY_STRING_CODE, Encodable, Header};
 use alloy_trie::{
     EMPTY_ROOT_HASH, Nibbles,
     nodes::{ExtensionNodeRef, LeafNodeRef, RlpNode, TrieNode},
@@ -26,6 +26,11 @@ pub trait NodeReader {
 
 /// Most nibbles from a root to a leaf: keys are 32 bytes long at most.
 pub(crate) const MAX_PATH_NIBBLES: usize = 64;
+
+/// RLP prefix of a string of 32 bytes.
+const HASH_CODE: u8 = EMPTY_STRING_CODE + 32;
+/// RLP prefix of the longest node that its parent holds instead of its hash: 31 bytes in all.
+const SHORT_NODE_CODE_MAX: u8 = EMPTY_LIST_CODE + 30;
 
 /// What hangs below a node, or is the root.
 #[derive(Clone, Debug)]
@@ -96,26 +101,30 @@ impl Node {
     /// The RLP of this node. Everything below it must have been hashed.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::new();
+        self.encode_to(&mut out);
+        out
+    }
+
+    /// Appends the RLP of this node. Everything below it must have been hashed.
+    pub(crate) fn encode_to(&self, out: &mut Vec<u8>) {
         match &self.kind {
-            Kind::Leaf { path, value, .. } => LeafNodeRef::new(path, value).encode(&mut out),
+            Kind::Leaf { path, value, .. } => LeafNodeRef::new(path, value).encode(out),
             Kind::Extension { path, child } => {
-                ExtensionNodeRef::new(path, &child.reference()).encode(&mut out);
+                ExtensionNodeRef::new(path, &child.reference()).encode(out);
             }
             Kind::Branch { children } => {
-                let references = children.each_ref().map(Child::reference);
-                let payload_length = 1 + references.iter().map(|r| r.len()).sum::<usize>();
+                let payload_length = 1 + children.iter().map(Child::reference_len).sum::<usize>();
                 Header {
                     list: true,
                     payload_length,
                 }
-                .encode(&mut out);
-                for reference in &references {
-                    out.extend_from_slice(reference);
+                .encode(out);
+                for child in children.iter() {
+                    child.append_reference(out);
                 }
                 out.push(EMPTY_STRING_CODE);
             }
         }
-        out
     }
 }
 
@@ -149,6 +158,30 @@ impl Child {
             Self::Stored(hash) => RlpNode::word_rlp(hash),
             Self::Resident(node) => match &node.reference {
                 Some(reference) => reference.clone(),
+                None => panic!("a trie node is encoded before what lies below it is hashed"),
+            },
+        }
+    }
+
+    /// Bytes of the reference.
+    fn reference_len(&self) -> usize {
+        match self {
+            Self::Empty => 1,
+            Self::Stored(_) => 33,
+            Self::Resident(node) => node.reference.as_ref().map_or(0, |r| r.len()),
+        }
+    }
+
+    /// Appends the reference.
+    fn append_reference(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Empty => out.push(EMPTY_STRING_CODE),
+            Self::Stored(hash) => {
+                out.push(HASH_CODE);
+                out.extend_from_slice(hash.as_slice());
+            }
+            Self::Resident(node) => match &node.reference {
+                Some(reference) => out.extend_from_slice(reference),
                 None => panic!("a trie node is encoded before what lies below it is hashed"),
             },
         }
@@ -215,6 +248,9 @@ impl<R: NodeReader> Source<'_, R> {
         bytes: &[u8],
         reference: RlpNode,
     ) -> Result<Arc<Node>, TrieError> {
+        if let Some(references) = branch_references(bytes) {
+            return self.decode_branch(path, references, reference);
+        }
         let mut rest = bytes;
         let node = TrieNode::decode(&mut rest)
             .map_err(|_| self.malformed(path, "the bytes are not the RLP of a node"))?;
@@ -259,6 +295,32 @@ impl<R: NodeReader> Source<'_, R> {
         }))
     }
 
+    /// Most nodes are branches, and most of their references are hashes or nothing.
+    fn decode_branch(
+        &self,
+        path: &Nibbles,
+        references: [&[u8]; 16],
+        reference: RlpNode,
+    ) -> Result<Arc<Node>, TrieError> {
+        let mut children = Box::new([const { Child::Empty }; 16]);
+        for ((nibble, slot), bytes) in (0u8..).zip(children.iter_mut()).zip(references) {
+            *slot = match bytes {
+                [EMPTY_STRING_CODE] => Child::Empty,
+                [HASH_CODE, hash @ ..] if hash.len() == 32 => Child::Stored(B256::from_slice(hash)),
+                node => {
+                    let below = self.step(path, nibble)?;
+                    let reference = RlpNode::from_raw(node)
+                        .ok_or_else(|| self.malformed(path, "a reference is too long"))?;
+                    self.child(&below, &reference)?
+                }
+            };
+        }
+        Ok(Arc::new(Node {
+            kind: Kind::Branch { children },
+            reference: Some(reference),
+        }))
+    }
+
     fn child(&self, path: &Nibbles, reference: &RlpNode) -> Result<Child, TrieError> {
         if let Some(hash) = reference.as_hash() {
             return Ok(Child::Stored(hash));
@@ -269,6 +331,16 @@ impl<R: NodeReader> Source<'_, R> {
         }
         self.decode(path, reference, reference.clone())
             .map(Child::Resident)
+    }
+
+    /// `path` and then one nibble, if that is no longer than a path can be.
+    pub(crate) fn step(&self, path: &Nibbles, nibble: u8) -> Result<Nibbles, TrieError> {
+        if path.len() >= MAX_PATH_NIBBLES {
+            return Err(self.malformed(path, "the path below is too long"));
+        }
+        let mut below = *path;
+        below.push(nibble);
+        Ok(below)
     }
 
     /// `path` and then `tail`, if that is no longer than a path can be.
@@ -288,4 +360,27 @@ impl<R: NodeReader> Source<'_, R> {
             problem,
         }
     }
+}
+
+/// The references of a branch without a value; `None` for anything else, be it a node or not.
+fn branch_references(bytes: &[u8]) -> Option<[&[u8]; 16]> {
+    let mut rest = bytes;
+    let mut payload = Header::decode_bytes(&mut rest, true).ok()?;
+    if !rest.is_empty() {
+        return None;
+    }
+    let mut references = [[].as_slice(); 16];
+    for reference in &mut references {
+        let length = match *payload.first()? {
+            EMPTY_STRING_CODE => 1,
+            HASH_CODE => 33,
+            // A list of up to 30 bytes: a node that is shorter than its hash.
+            short @ EMPTY_LIST_CODE..=SHORT_NODE_CODE_MAX => {
+                usize::from(short.saturating_sub(EMPTY_LIST_CODE)).saturating_add(1)
+            }
+            _ => return None,
+        };
+        (*reference, payload) = payload.split_at_checked(length)?;
+    }
+    (payload == [EMPTY_STRING_CODE]).then_some(references)
 }

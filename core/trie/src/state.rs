@@ -4,10 +4,11 @@
 //! part of a storage trie hangs at its account's leaf.
 
 use crate::{
-    edit::{Edit, count, evict, hash},
+    edit::{Change, Edit, Item, Notes, count, evict, leaf_mut},
     error::TrieError,
     node::{Child, Node, NodeReader, Source},
     proof::{AccountProof, StorageProof},
+    task::{Job, Task, run_jobs},
     trie::walk,
 };
 use alloc::{
@@ -15,7 +16,7 @@ use alloc::{
     sync::Arc,
     vec::Vec,
 };
-use alloy_primitives::{B256, Bytes, U256, b256};
+use alloy_primitives::{B256, Bytes, U256, b256, map::HashMap};
 use alloy_rlp::{Decodable, RlpDecodable, RlpEncodable};
 use alloy_trie::{EMPTY_ROOT_HASH, Nibbles};
 
@@ -64,7 +65,20 @@ pub struct NodeChanges {
     /// Owners (hashed addresses) of storage tries that vanish with all their nodes.
     pub destroyed: BTreeSet<B256>,
     /// Nodes by owner (`None`: account trie) and path: the RLP to put, or `None` to delete.
-    pub nodes: BTreeMap<(Option<B256>, Nibbles), Option<Bytes>>,
+    pub nodes: HashMap<(Option<B256>, Nibbles), Option<Bytes>>,
+}
+
+impl NodeChanges {
+    fn add(&mut self, owner: Option<B256>, notes: Notes) {
+        let Notes { touched, puts, .. } = notes;
+        self.nodes.reserve(touched.len().max(puts.len()));
+        let touched = touched.into_iter().map(|path| ((owner, path), None));
+        self.nodes.extend(touched);
+        let puts = puts
+            .into_iter()
+            .map(|(path, rlp)| ((owner, path), Some(rlp)));
+        self.nodes.extend(puts);
+    }
 }
 
 /// An account as the account trie holds it.
@@ -84,6 +98,12 @@ pub(crate) fn encode_account(account: &Account, storage_root: B256) -> Vec<u8> {
         storage_root,
         code_hash: account.code_hash,
     })
+}
+
+/// The storage root in the RLP of an account; `None` if it is not one.
+pub(crate) fn storage_root_of(mut value: &[u8]) -> Option<B256> {
+    let account = AccountRlp::decode(&mut value).ok()?;
+    value.is_empty().then_some(account.storage_root)
 }
 
 /// An account that was found.
@@ -119,51 +139,105 @@ impl StateTrie {
         reader: &R,
         updates: &StateUpdate,
     ) -> Result<NodeChanges, TrieError> {
+        let (trie, changes) = self.clone().updated(reader, updates, |tasks| {
+            tasks.iter_mut().for_each(Task::run);
+        })?;
+        *self = trie;
+        Ok(changes)
+    }
+
+    /// This trie with `updates`. The caller runs the independent pieces of the work, in any order or
+    /// at once. Nodes that no clone shares are changed in place.
+    pub fn updated<'r, R: NodeReader>(
+        self,
+        reader: &'r R,
+        updates: &StateUpdate,
+        run_all: impl Fn(&mut [Task<'r, R>]),
+    ) -> Result<(Self, NodeChanges), TrieError> {
         let mut changes = NodeChanges::default();
-        let mut edit = Edit::new(Source {
+        let mut root = self.root;
+        let source = Source {
             reader,
             owner: None,
-        });
-        let mut root = self.root.clone();
+        };
+        let mut items = Vec::with_capacity(updates.len());
+        // Where in `items` a storage root is still missing, and what gives it.
+        let mut storages = Vec::new();
         for (address, update) in updates {
             let key = Nibbles::unpack_array(address);
-            let found = find(&root, reader, *address)?;
-            let had_storage = found
-                .as_ref()
-                .is_some_and(|f| f.storage_root != EMPTY_ROOT_HASH);
-            if had_storage && (update.destroyed || update.account.is_none()) {
-                changes.destroyed.insert(*address);
-            }
-            let Some(account) = &update.account else {
-                edit.remove(&mut root, &key)?;
-                continue;
+            let keeps_storage = update.storage.is_empty() && !update.destroyed;
+            let change = match &update.account {
+                Some(account) if keeps_storage => Change::Account(*account),
+                account => {
+                    let storage = take_storage(&mut root, reader, *address)?;
+                    let goes = update.destroyed || account.is_none();
+                    if goes && !matches!(storage, Child::Empty) {
+                        changes.destroyed.insert(*address);
+                    }
+                    match account {
+                        None => Change::Remove,
+                        Some(account) => {
+                            let storage = if goes { Child::Empty } else { storage };
+                            let source = Source {
+                                reader,
+                                owner: Some(*address),
+                            };
+                            let job = Job::new(source, storage, slot_items(&update.storage))?;
+                            storages.push((items.len(), job));
+                            Change::AccountWithStorage(*account, Child::Empty)
+                        }
+                    }
+                }
             };
-            let mut storage = match found {
-                Some(found) if !update.destroyed => found.storage,
-                _ => Child::Empty,
-            };
-            update_storage(
-                reader,
-                *address,
-                &mut storage,
-                &update.storage,
-                &mut changes,
-            )?;
-            let value = encode_account(account, storage.root_hash());
-            let resident = match storage {
-                Child::Resident(node) => Some(node),
-                Child::Empty | Child::Stored(_) => None,
-            };
-            edit.insert(&mut root, &key, value, resident)?;
+            items.push(Item { key, change });
         }
-        let mut puts = BTreeMap::new();
-        hash(&mut root, &Nibbles::new(), &mut puts);
-        let nodes = edit.into_changes(puts);
-        changes
-            .nodes
-            .extend(nodes.into_iter().map(|(path, rlp)| ((None, path), rlp)));
-        self.root = root;
-        Ok(changes)
+        let (places, jobs): (Vec<usize>, Vec<_>) = storages.into_iter().unzip();
+        for (place, done) in places.into_iter().zip(run_jobs(jobs, &run_all)?) {
+            changes.add(done.owner, done.notes);
+            if let Some(item) = items.get_mut(place)
+                && let Change::AccountWithStorage(_, storage) = &mut item.change
+            {
+                *storage = done.root;
+            }
+        }
+        let accounts = Job::new(source, root, items)?;
+        let mut trie = Self { root: Child::Empty };
+        for done in run_jobs(Vec::from([accounts]), &run_all)? {
+            changes.add(done.owner, done.notes);
+            trie.root = done.root;
+        }
+        Ok((trie, changes))
+    }
+
+    /// Makes the nodes on the way to an account, and to some of its slots, resident, as far as there
+    /// are any: what changes there afterwards needs no look-ups.
+    pub fn preload<R: NodeReader>(
+        &mut self,
+        reader: &R,
+        address: B256,
+        slots: &[B256],
+    ) -> Result<(), TrieError> {
+        let source = Source {
+            reader,
+            owner: None,
+        };
+        let key = Nibbles::unpack_array(&address);
+        Edit::new(source).preload(&mut self.root, Nibbles::new(), &key)?;
+        if slots.is_empty() {
+            return Ok(());
+        }
+        let mut storage = take_storage(&mut self.root, reader, address)?;
+        let edit = Edit::new(Source {
+            reader,
+            owner: Some(address),
+        });
+        let loaded = slots.iter().try_for_each(|slot| {
+            edit.preload(&mut storage, Nibbles::new(), &Nibbles::unpack_array(slot))
+        });
+        if let (Child::Resident(root), Some(leaf)) = (storage, leaf_mut(&mut self.root, &key)) {
+            *leaf.1 = Some(root);
+        }
+        loaded
     }
 
     /// The account with hashed address `address`, with its storage root.
@@ -245,38 +319,40 @@ impl StateTrie {
     }
 }
 
-/// Applies slot changes to the storage trie of `owner`.
-fn update_storage<R: NodeReader>(
-    reader: &R,
-    owner: B256,
+/// The root of an account's storage trie; its resident part leaves the account's leaf, so that it
+/// is not shared with it.
+fn take_storage<R: NodeReader>(
     root: &mut Child,
-    slots: &BTreeMap<B256, U256>,
-    changes: &mut NodeChanges,
-) -> Result<(), TrieError> {
-    if slots.is_empty() {
-        return Ok(());
-    }
-    let mut edit = Edit::new(Source {
+    reader: &R,
+    address: B256,
+) -> Result<Child, TrieError> {
+    let source = Source {
         reader,
-        owner: Some(owner),
-    });
-    for (slot, value) in slots {
-        let key = Nibbles::unpack_array(slot);
-        if value.is_zero() {
-            edit.remove(root, &key)?;
-        } else {
-            edit.insert(root, &key, alloy_rlp::encode(value), None)?;
-        }
+        owner: None,
+    };
+    let key = Nibbles::unpack_array(&address);
+    Edit::new(source).preload(root, Nibbles::new(), &key)?;
+    let Some((value, storage)) = leaf_mut(root, &key) else {
+        return Ok(Child::Empty);
+    };
+    match storage.take() {
+        Some(node) => Ok(Child::Resident(node)),
+        None => storage_root_of(value)
+            .map(Child::root)
+            .ok_or_else(|| source.malformed(&key, "the value is no account")),
     }
-    let mut puts = BTreeMap::new();
-    hash(root, &Nibbles::new(), &mut puts);
-    let nodes = edit.into_changes(puts);
-    changes.nodes.extend(
-        nodes
-            .into_iter()
-            .map(|(path, rlp)| ((Some(owner), path), rlp)),
-    );
-    Ok(())
+}
+
+fn slot_items(slots: &BTreeMap<B256, U256>) -> Vec<Item> {
+    let item = |(slot, value): (&B256, &U256)| Item {
+        key: Nibbles::unpack_array(slot),
+        change: if value.is_zero() {
+            Change::Remove
+        } else {
+            Change::Value(alloy_rlp::encode(value))
+        },
+    };
+    slots.iter().map(item).collect()
 }
 
 fn find<R: NodeReader>(

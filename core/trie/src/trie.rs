@@ -3,7 +3,7 @@
 //! In: sorted keys with new values. Out: the new root and the nodes that differ, by path.
 
 use crate::{
-    edit::{Edit, hash},
+    edit::{Change, Edit, Item, Notes, hash},
     error::TrieError,
     node::{Child, Kind, Node, NodeReader, Source},
 };
@@ -50,20 +50,23 @@ impl Trie {
         reader: &R,
         updates: &BTreeMap<Nibbles, Option<Vec<u8>>>,
     ) -> Result<BTreeMap<Nibbles, Option<Bytes>>, TrieError> {
+        let mut items: Vec<Item> = updates
+            .iter()
+            .map(|(key, value)| Item {
+                key: *key,
+                change: value.clone().map_or(Change::Remove, Change::Value),
+            })
+            .collect();
         let mut edit = Edit::new(Source {
             reader,
             owner: None,
         });
         let mut root = self.root.clone();
-        for (key, value) in updates {
-            match value {
-                Some(value) => edit.insert(&mut root, key, value.clone(), None)?,
-                None => edit.remove(&mut root, key)?,
-            }
-        }
-        let mut nodes = BTreeMap::new();
-        hash(&mut root, &Nibbles::new(), &mut nodes);
-        let changed = edit.into_changes(nodes);
+        edit.apply(&mut root, &Nibbles::new(), &mut items)?;
+        hash(&mut root, &Nibbles::new(), &mut edit.notes);
+        let Notes { touched, puts, .. } = edit.notes;
+        let mut changed: BTreeMap<_, _> = touched.into_iter().map(|path| (path, None)).collect();
+        changed.extend(puts.into_iter().map(|(path, rlp)| (path, Some(rlp))));
         self.root = root;
         Ok(changed)
     }

@@ -5,7 +5,7 @@ use alloy_primitives::{B256, Bytes, U256, keccak256};
 use alloy_trie::proof::verify_proof;
 use opal_trie::{
     Account, AccountUpdate, EMPTY_ROOT_HASH, Nibbles, NodeChanges, NodeReader, ReadError,
-    StateTrie, StateUpdate, TrieError, rebuild_state_root, rebuild_storage_root,
+    StateTrie, StateUpdate, Task, TrieError, rebuild_state_root, rebuild_storage_root,
 };
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -147,6 +147,75 @@ proptest! {
             resident.evict(evict);
         }
         check_reads_and_proofs(&world, &resident)?;
+    }
+}
+
+/// Many keys at once, removals among them: enough to be cut into pieces.
+fn large_history() -> impl Strategy<Value = Vec<StateUpdate>> {
+    let slots = || prop::collection::btree_map(any::<u16>(), 0u64..3, 0..300);
+    let accounts = prop::collection::btree_map(any::<u16>(), prop::option::of(0u64..3), 0..200);
+    let update = (slots(), slots(), accounts).prop_map(|(one, two, accounts)| {
+        let name = |n: u16| keccak256((n % 400).to_be_bytes());
+        let mut update: StateUpdate = accounts
+            .into_iter()
+            .map(|(n, nonce)| {
+                let account = nonce.map(|nonce| Account {
+                    nonce,
+                    ..Account::default()
+                });
+                (
+                    name(n),
+                    AccountUpdate {
+                        account,
+                        ..AccountUpdate::default()
+                    },
+                )
+            })
+            .collect();
+        for (owner, slots) in [(1, one), (2, two)] {
+            let storage = slots
+                .into_iter()
+                .map(|(n, v)| (name(n), U256::from(v)))
+                .collect();
+            let account = Some(Account::default());
+            let change = AccountUpdate {
+                account,
+                destroyed: false,
+                storage,
+            };
+            update.insert(B256::repeat_byte(owner), change);
+        }
+        update
+    });
+    prop::collection::vec(update, 1..5)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    #[test]
+    fn pieces_give_the_same_in_any_order(history in large_history(), evict in 0usize..4) {
+        let mut world = World::default();
+        let mut trie = StateTrie::new(EMPTY_ROOT_HASH);
+        for update in &history {
+            let mut preloaded = StateTrie::new(trie.root());
+            for (address, change) in update.iter().step_by(2) {
+                let slots: Vec<_> = change.storage.keys().copied().collect();
+                preloaded.preload(&world, *address, &slots).unwrap();
+                prop_assert_eq!(preloaded.root(), trie.root());
+            }
+            let (preloaded, backwards) = preloaded
+                .updated(&world, update, |tasks| tasks.iter_mut().rev().for_each(Task::run))
+                .unwrap();
+            let changes = trie.update(&world, update).unwrap();
+            prop_assert_eq!(&changes, &backwards);
+            prop_assert_eq!(trie.root(), preloaded.root());
+            world.apply(update);
+            world.store(changes);
+            prop_assert_eq!(trie.root(), world.rebuilt_root());
+            check_store_is_exact(&world, trie.root())?;
+            trie.evict(evict);
+        }
     }
 }
 
