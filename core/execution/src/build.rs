@@ -9,7 +9,7 @@ use crate::{
     execute::{Executed, max_rlp_bytes, transactions_root, withdrawals_root},
     fees::estimated_da_bytes,
     header::{attribute, next_excess_blob_gas},
-    receipt::{block_bloom, receipts_root},
+    receipt::receipts_root_and_bloom,
     state::{StateDiff, StateReader},
     transaction::VerifiedTx,
 };
@@ -269,8 +269,7 @@ impl<R: StateReader> BlockBuilder<R> {
         let fork = chain.eth_fork(time);
         header.state_root = roots.state_root;
         header.transactions_root = transactions_root(&transactions);
-        header.receipts_root = receipts_root(&executed.receipts);
-        header.logs_bloom = block_bloom(&executed.receipts);
+        (header.receipts_root, header.logs_bloom) = receipts_root_and_bloom(&executed.receipts);
         header.gas_used = executed.gas_used;
         header.withdrawals_root = withdrawals.as_deref().map(|list| {
             if chain.is_op_active(Fork::Isthmus, time) {

@@ -5,7 +5,7 @@ use crate::{
     chain::{ChainConfig, EthFork},
     error::InvalidBlock,
     header::{expect, validate_header},
-    receipt::{Receipt, block_bloom, receipts_root},
+    receipt::{Receipt, receipts_root_and_bloom},
     state::{StateDiff, StateReader},
     transaction::VerifiedTx,
 };
@@ -45,15 +45,28 @@ pub fn execute_block<R: StateReader>(
     withdrawals: Option<&[Withdrawal]>,
     reader: R,
 ) -> Result<Executed, InvalidBlock> {
+    let executed = run_block(chain, parent, header, txs, withdrawals, reader)?;
+    check_execution(chain, header, &executed)?;
+    Ok(executed)
+}
+
+/// The first part of [`execute_block`]: all but [`check_execution`], which the caller can do beside
+/// the state root.
+pub fn run_block<R: StateReader>(
+    chain: &ChainConfig,
+    parent: &Header,
+    header: &Header,
+    txs: &[VerifiedTx],
+    withdrawals: Option<&[Withdrawal]>,
+    reader: R,
+) -> Result<Executed, InvalidBlock> {
     validate_header(chain, parent, header)?;
     validate_body(chain, header, txs, withdrawals)?;
     let mut run = BlockRun::open(chain, parent.timestamp, header.clone(), reader)?;
     for tx in txs {
         run.apply_forced(tx)?;
     }
-    let executed = run.close(withdrawals)?;
-    validate_execution(chain, header, &executed)?;
-    Ok(executed)
+    run.close(withdrawals)
 }
 
 /// Root of a block's transactions.
@@ -147,22 +160,16 @@ fn block_rlp_bytes(
     )
 }
 
-fn validate_execution(
+/// Compares what execution gave with the header: gas, receipts, logs, blob gas, requests.
+pub fn check_execution(
     chain: &ChainConfig,
     header: &Header,
     executed: &Executed,
 ) -> Result<(), InvalidBlock> {
     expect("gasUsed", header.gas_used, executed.gas_used)?;
-    expect(
-        "receiptsRoot",
-        header.receipts_root,
-        receipts_root(&executed.receipts),
-    )?;
-    expect(
-        "logsBloom",
-        header.logs_bloom,
-        block_bloom(&executed.receipts),
-    )?;
+    let (receipts_root, bloom) = receipts_root_and_bloom(&executed.receipts);
+    expect("receiptsRoot", header.receipts_root, receipts_root)?;
+    expect("logsBloom", header.logs_bloom, bloom)?;
     let time = header.timestamp;
     let has_blob_gas = if chain.is_optimism() {
         chain.is_op_active(Fork::Jovian, time)

@@ -43,7 +43,7 @@ pub use chain::{
     BlobParams, ChainConfig, ChainError, ChainKind, EthFork, EthereumRules, OptimismRules,
 };
 pub use error::{InvalidBlock, Severity};
-pub use execute::{Executed, execute_block};
+pub use execute::{Executed, check_execution, execute_block, run_block};
 pub use fees::L1Costs;
 pub use genesis::{GenesisBlock, genesis};
 pub use opal_trie::Account;

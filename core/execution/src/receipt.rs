@@ -40,19 +40,26 @@ impl Receipt {
 
     /// Canonical (EIP-2718) bytes, as hashed into the receipts root.
     pub fn encode(&self) -> Bytes {
-        let nonce = self
-            .deposit_nonce
-            .filter(|_| self.deposit_receipt_version.is_some());
-        self.encode_with(nonce).into()
+        let nonce = self.root_nonce();
+        let mut out = Vec::new();
+        self.encode_with(nonce, &self.bloom(), &mut out);
+        out.into()
     }
 
     /// The canonical bytes, but always with the deposit nonce: for storage.
     pub fn encode_for_storage(&self) -> Bytes {
-        self.encode_with(self.deposit_nonce).into()
+        let mut out = Vec::new();
+        self.encode_with(self.deposit_nonce, &self.bloom(), &mut out);
+        out.into()
     }
 
-    fn encode_with(&self, nonce: Option<u64>) -> Vec<u8> {
-        let bloom = self.bloom();
+    /// The deposit nonce as far as the receipts root commits to it.
+    fn root_nonce(&self) -> Option<u64> {
+        self.deposit_nonce
+            .filter(|_| self.deposit_receipt_version.is_some())
+    }
+
+    fn encode_with(&self, nonce: Option<u64>, bloom: &Bloom, out: &mut Vec<u8>) {
         let version = self.deposit_receipt_version.filter(|_| nonce.is_some());
         let payload_length = self.success.length()
             + self.cumulative_gas_used.length()
@@ -60,7 +67,7 @@ impl Receipt {
             + self.logs.length()
             + nonce.map_or(0, |n| n.length())
             + version.map_or(0, |v| v.length());
-        let mut out = Vec::with_capacity(payload_length.saturating_add(5));
+        out.reserve(payload_length.saturating_add(5));
         if self.tx_type != 0 {
             out.put_u8(self.tx_type);
         }
@@ -68,18 +75,17 @@ impl Receipt {
             list: true,
             payload_length,
         }
-        .encode(&mut out);
-        self.success.encode(&mut out);
-        self.cumulative_gas_used.encode(&mut out);
-        bloom.encode(&mut out);
-        self.logs.encode(&mut out);
+        .encode(out);
+        self.success.encode(out);
+        self.cumulative_gas_used.encode(out);
+        bloom.encode(out);
+        self.logs.encode(out);
         if let Some(nonce) = nonce {
-            nonce.encode(&mut out);
+            nonce.encode(out);
         }
         if let Some(version) = version {
-            version.encode(&mut out);
+            version.encode(out);
         }
-        out
     }
 
     /// Decodes what [`encode`](Self::encode) or [`encode_for_storage`](Self::encode_for_storage)
@@ -126,12 +132,17 @@ impl Receipt {
 
 /// Root of a block's receipts.
 pub fn receipts_root(receipts: &[Receipt]) -> B256 {
-    alloy_trie::root::ordered_trie_root_with_encoder(receipts, |receipt, out| {
-        out.extend_from_slice(&receipt.encode());
-    })
+    receipts_root_and_bloom(receipts).0
 }
 
-/// Bloom filter of all logs of a block.
-pub fn block_bloom(receipts: &[Receipt]) -> Bloom {
-    alloy_primitives::logs_bloom(receipts.iter().flat_map(|receipt| &receipt.logs))
+/// Root of a block's receipts, and the bloom filter of all its logs.
+pub fn receipts_root_and_bloom(receipts: &[Receipt]) -> (B256, Bloom) {
+    let mut all = Bloom::ZERO;
+    let root = alloy_trie::root::ordered_trie_root_with_encoder(receipts, |receipt, out| {
+        let nonce = receipt.root_nonce();
+        let bloom = receipt.bloom();
+        all |= bloom;
+        receipt.encode_with(nonce, &bloom, out);
+    });
+    (root, all)
 }

@@ -21,7 +21,7 @@ use crate::{
     execute::transactions_root,
     header::{EMPTY_REQUESTS_HASH, next_base_fee, next_excess_blob_gas},
     overrides,
-    receipt::{Receipt, block_bloom, receipts_root},
+    receipt::{Receipt, receipts_root_and_bloom},
     state::{StateDiff, StateError, StateReader},
     trace::{TraceBudget, Tracer, Watch},
     transaction::VerifiedTx,
@@ -305,11 +305,12 @@ impl Simulation<'_> {
         } else {
             EMPTY_ROOT_HASH
         };
+        let (receipts_root, logs_bloom) = receipts_root_and_bloom(&block.receipts);
         block.header = Header {
             state_root: roots.state_root,
             transactions_root: transactions_root(&block.transactions),
-            receipts_root: receipts_root(&block.receipts),
-            logs_bloom: block_bloom(&block.receipts),
+            receipts_root,
+            logs_bloom,
             withdrawals_root: (fork >= EthFork::Shanghai).then_some(withdrawals_root),
             requests_hash: (fork >= EthFork::Prague).then_some(EMPTY_REQUESTS_HASH),
             ..block.header.clone()
