@@ -3,6 +3,7 @@
 
 use crate::{
     block::{ChainBlock, ExecutedBlock},
+    preload::{Watched, preloading},
     store::{BlockBody, Layer},
     view::{StateView, ViewError},
 };
@@ -10,16 +11,31 @@ use alloy_consensus::Header;
 use alloy_primitives::{B256, keccak256};
 use opal_execution::{
     BlockBuilder, BuiltBlock, ChainConfig, InvalidBlock, Roots, Severity, StateDiff, VerifiedTx,
-    execute_block, header::check_roots,
+    check_execution, header::check_roots, run_block,
 };
 use opal_protocol::{Fork, predeploys::L2_TO_L1_MESSAGE_PASSER};
-use opal_trie::{NodeChanges, StateTrie, StateUpdate};
-use std::sync::Arc;
+use opal_trie::{NodeChanges, StateTrie, StateUpdate, Task};
+use rayon::prelude::*;
+use std::{sync::Arc, time::Instant};
+use tracing::debug;
 
-/// Resident nodes above which a state trie is not handed on to the next block.
+/// Resident nodes above which the deep ones are forgotten.
 const RESIDENT_NODES_MAX: usize = 400_000;
+/// Nibbles below which nodes are forgotten then: what lies above is needed by every block.
+const RESIDENT_DEPTH: usize = 3;
 /// Heights at which the resident nodes are counted.
 const RESIDENT_CHECK_BLOCKS: u64 = 64;
+
+/// Transactions from which on a second thread loads trie nodes during execution.
+pub(crate) const PRELOAD_MIN: usize = 8;
+
+/// Target of events that say how long something took, in fields that end in `_ms`.
+pub(crate) const TIMING: &str = "opal_engine::timing";
+
+/// Milliseconds since `start`.
+pub(crate) fn millis(start: Instant) -> f64 {
+    start.elapsed().as_secs_f64() * 1e3
+}
 
 /// Why there is no executed block.
 #[derive(Debug, thiserror::Error)]
@@ -75,17 +91,25 @@ pub(crate) fn execute(
         transactions,
         withdrawals,
     } = block;
-    let executed = execute_block(
-        chain,
-        parent,
-        &header,
-        &transactions,
-        withdrawals.as_ref().map(|w| w.as_slice()),
-        state,
-    )?;
-    let mut work = RootWork::new(state, &header)?;
-    let roots = work.roots(chain, header.timestamp, &executed.diff)?;
-    check_roots(chain, &header, &roots)?;
+    let started = Instant::now();
+    let trie = parent_trie(state, &header)?;
+    let many = transactions.len() >= PRELOAD_MIN;
+    let list = withdrawals.as_ref().map(|w| w.as_slice());
+    let (executed, trie) = preloading(state, trie, many, |reader, trie| {
+        let executed = run_block(chain, parent, &header, &transactions, list, reader);
+        (executed, trie.into_trie())
+    });
+    let executed = executed?;
+    let execution_ms = millis(started);
+    let started = Instant::now();
+    let mut work = RootWork::new(state, trie);
+    let (checked, roots) = rayon::join(
+        || check_execution(chain, &header, &executed),
+        || work.roots(chain, header.timestamp, &executed.diff),
+    );
+    checked?;
+    check_roots(chain, &header, &roots?)?;
+    debug!(target: TIMING, execution_ms, root_ms = millis(started), "block executed");
     let (senders, encoded) = transactions
         .into_iter()
         .map(|tx| (tx.sender, tx.encoded))
@@ -99,16 +123,18 @@ pub(crate) fn execute(
     Ok(work.finish(block, executed.diff))
 }
 
-/// Closes a builder into an executed block.
+/// Closes a builder into an executed block. `trie` is that of the parent.
 pub(crate) fn seal(
     chain: &ChainConfig,
     state: &StateView,
-    parent: &Header,
     timestamp: u64,
-    builder: BlockBuilder<&StateView>,
+    trie: StateTrie,
+    builder: BlockBuilder<Watched<'_>>,
 ) -> Result<ExecutedBlock, ExecError> {
-    let mut work = RootWork::new(state, parent)?;
+    let started = Instant::now();
+    let mut work = RootWork::new(state, trie);
     let built: BuiltBlock = builder.finish(|diff| work.roots(chain, timestamp, diff))?;
+    debug!(target: TIMING, seal_ms = millis(started), "block built");
     let (senders, encoded) = built
         .transactions
         .into_iter()
@@ -125,6 +151,17 @@ pub(crate) fn seal(
     Ok(work.finish(block, built.executed.diff))
 }
 
+/// The state trie of the parent of a block; `header` is that of either.
+pub(crate) fn parent_trie(state: &StateView, header: &Header) -> Result<StateTrie, ExecError> {
+    let mut trie = state.trie()?;
+    if header.number.is_multiple_of(RESIDENT_CHECK_BLOCKS)
+        && trie.resident_nodes() > RESIDENT_NODES_MAX
+    {
+        trie.evict(RESIDENT_DEPTH);
+    }
+    Ok(trie)
+}
+
 /// The trie's part of a block.
 struct RootWork<'a> {
     state: &'a StateView,
@@ -134,19 +171,13 @@ struct RootWork<'a> {
 }
 
 impl<'a> RootWork<'a> {
-    fn new(state: &'a StateView, header: &Header) -> Result<Self, ExecError> {
-        let mut trie = state.trie()?;
-        if header.number.is_multiple_of(RESIDENT_CHECK_BLOCKS)
-            && trie.resident_nodes() > RESIDENT_NODES_MAX
-        {
-            trie = StateTrie::new(trie.root());
-        }
-        Ok(Self {
+    fn new(state: &'a StateView, trie: StateTrie) -> Self {
+        Self {
             state,
             trie,
             update: StateUpdate::new(),
             nodes: NodeChanges::default(),
-        })
+        }
     }
 
     fn roots(
@@ -156,7 +187,10 @@ impl<'a> RootWork<'a> {
         diff: &StateDiff,
     ) -> Result<Roots, ExecError> {
         self.update = diff.hashed();
-        self.nodes = self.trie.update(self.state, &self.update)?;
+        let trie = std::mem::replace(&mut self.trie, StateTrie::new(B256::ZERO));
+        (self.trie, self.nodes) = trie.updated(self.state, &self.update, |tasks| {
+            tasks.par_iter_mut().for_each(Task::run);
+        })?;
         let message_passer_storage_root = if chain.is_op_active(Fork::Isthmus, timestamp) {
             self.trie
                 .storage_root(self.state, keccak256(L2_TO_L1_MESSAGE_PASSER))?

@@ -91,7 +91,8 @@ fn build_blocking(
     let fork = api.chain.eth_fork(attrs.timestamp);
     let state = view
         .state_at(parent_hash)
-        .map_err(|e| failed(e.to_string()))?;
+        .map_err(|e| failed(e.to_string()))?
+        .through_cache();
     let attributes = BlockAttributes {
         timestamp: attrs.timestamp,
         prev_randao: attrs.prev_randao,

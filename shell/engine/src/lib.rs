@@ -9,6 +9,7 @@
 
 mod block;
 mod build;
+mod cache;
 mod chain_file;
 mod config;
 mod engine;
@@ -21,6 +22,7 @@ mod local;
 mod metrics;
 mod offline;
 mod pool;
+mod preload;
 mod raw_block;
 mod rpc;
 mod store;

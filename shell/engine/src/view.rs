@@ -5,6 +5,7 @@
 
 use crate::{
     block::{ChainBlock, ExecutedBlock},
+    cache::{CacheAt, Known, StateCache},
     engine::HeadInfo,
     store::{DbSnapshot, Layer, StoreError},
 };
@@ -18,6 +19,8 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
+/// Unflushed blocks up to which they are asked for a trie node before the database is.
+const LAYERS_FIRST_MAX: usize = 8;
 /// States of flushed blocks kept ready per view.
 const ANCHORS_MAX: usize = 16;
 /// Blocks below the flushed one that a reader may go back to in one step.
@@ -53,6 +56,8 @@ pub(crate) struct ChainView {
     pub(crate) canonical: BTreeMap<u64, B256>,
     /// The head pointers.
     pub(crate) head: HeadInfo,
+    /// Accounts and slots by block, for those who execute.
+    pub(crate) cache: Arc<StateCache>,
     anchors: Mutex<BTreeMap<u64, Arc<Anchor>>>,
 }
 
@@ -73,12 +78,15 @@ impl ChainView {
             blocks,
             canonical,
             head,
+            cache: Arc::default(),
             anchors,
         }
     }
 
-    /// A view with the same database but other blocks or pointers keeps the anchors.
-    pub(crate) fn with_anchors_of(self, other: &Self) -> Self {
+    /// The view that comes after `other` goes on with its cache; with the same database it keeps
+    /// the anchors.
+    pub(crate) fn after(mut self, other: &Self) -> Self {
+        self.cache = other.cache.clone();
         if Arc::ptr_eq(&self.db, &other.db) {
             *self.anchors.lock() = other.anchors.lock().clone();
         }
@@ -191,6 +199,7 @@ impl ChainView {
             chain: self.clone(),
             layers,
             past,
+            cached: None,
         })
     }
 
@@ -279,6 +288,7 @@ pub(crate) struct StateView {
     /// Newest first.
     layers: Vec<Arc<ExecutedBlock>>,
     past: Option<Past>,
+    cached: Option<CacheAt>,
 }
 
 /// The state after an older flushed block.
@@ -316,7 +326,20 @@ impl StateView {
         }
     }
 
-    fn account_hashed(&self, address: &B256) -> Result<Option<Account>, StateError> {
+    /// The account with that hashed address.
+    pub(crate) fn account_hashed(&self, address: &B256) -> Result<Option<Account>, StateError> {
+        let known = self.cached.as_ref().map(|c| c.account(address));
+        match known {
+            Some(Known::Value(account)) => return Ok(account),
+            Some(Known::OnDisk) => {
+                let account = self.chain.db.account(address).map_err(state_error)?;
+                if let Some(cached) = &self.cached {
+                    cached.note_account(*address, account);
+                }
+                return Ok(account);
+            }
+            Some(Known::Nothing) | None => {}
+        }
         for layer in self.layers() {
             if let Some(account) = layer.account(address) {
                 return Ok(account);
@@ -328,6 +351,45 @@ impl StateView {
             _ => db.account(address),
         }
         .map_err(state_error)
+    }
+
+    /// The value of a slot, by hashed keys.
+    pub(crate) fn storage_hashed(&self, address: &B256, slot: &B256) -> Result<U256, StateError> {
+        let known = self.cached.as_ref().map(|c| c.slot(address, slot));
+        match known {
+            Some(Known::Value(value)) => return Ok(value),
+            Some(Known::OnDisk) => {
+                let value = self.chain.db.storage(address, slot).map_err(state_error)?;
+                if let Some(cached) = &self.cached {
+                    cached.note_slot(*address, *slot, value);
+                }
+                return Ok(value);
+            }
+            Some(Known::Nothing) | None => {}
+        }
+        for layer in self.layers() {
+            if let Some(value) = layer.storage(address, slot) {
+                return Ok(value);
+            }
+        }
+        let db = &self.chain.db;
+        match &self.past {
+            Some(Past::Indexed { number, .. }) => db.storage_at(address, slot, *number),
+            _ => db.storage(address, slot),
+        }
+        .map_err(state_error)
+    }
+
+    /// This state, read through what is cached from block to block. For those who execute blocks:
+    /// the cache then follows this state.
+    pub(crate) fn through_cache(mut self) -> Self {
+        if self.past.is_none() {
+            let tip = self.layers.first().map_or(self.chain.flushed, |b| b.hash());
+            let flushed = self.chain.db.flushed_number();
+            let layers = self.layers.iter().rev();
+            self.cached = Some(self.chain.cache.at(tip, flushed, layers.map(|b| &**b)));
+        }
+        self
     }
 
     fn layers(&self) -> impl Iterator<Item = &Layer> {
@@ -355,17 +417,7 @@ impl StateReader for StateView {
 
     fn storage(&self, address: Address, slot: U256) -> Result<U256, StateError> {
         let (address, slot) = (keccak256(address), keccak256(slot.to_be_bytes::<32>()));
-        for layer in self.layers() {
-            if let Some(value) = layer.storage(&address, &slot) {
-                return Ok(value);
-            }
-        }
-        let db = &self.chain.db;
-        match &self.past {
-            Some(Past::Indexed { number, .. }) => db.storage_at(&address, &slot, *number),
-            _ => db.storage(&address, &slot),
-        }
-        .map_err(state_error)
+        self.storage_hashed(&address, &slot)
     }
 
     fn code(&self, hash: B256) -> Result<Bytes, StateError> {
@@ -391,7 +443,16 @@ impl StateReader for StateView {
 }
 
 impl NodeReader for StateView {
-    fn node(&self, o: Option<B256>, p: &Nibbles, _: B256) -> Result<Option<Bytes>, ReadError> {
+    fn node(&self, o: Option<B256>, p: &Nibbles, h: B256) -> Result<Option<Bytes>, ReadError> {
+        // Nodes of unflushed blocks are mostly resident: who asks mostly asks for one on disk, and
+        // its hash tells whether that is the one. A hash costs as much as a few look-ups.
+        if self.layers.len() > LAYERS_FIRST_MAX
+            && self.past.is_none()
+            && let Ok(Some(node)) = self.chain.db.node(o, p)
+            && keccak256(&node) == h
+        {
+            return Ok(Some(node));
+        }
         for block in &self.layers {
             if let Some(node) = block.layer.node(o, p) {
                 return Ok(node.cloned());

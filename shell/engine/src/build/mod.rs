@@ -9,8 +9,9 @@ pub(crate) use jobs::PayloadJobs;
 
 use crate::{
     block::ExecutedBlock,
-    exec::{ExecError, seal},
+    exec::{ExecError, PRELOAD_MIN, parent_trie, seal},
     pool::{Pool, conditional},
+    preload::{Watched, preloading},
     view::StateView,
 };
 use alloy_consensus::{BlockHeader, Header};
@@ -87,27 +88,32 @@ pub(crate) fn build(
         limits,
     } = request;
     let timestamp = attributes.timestamp;
-    let mut builder = BlockBuilder::new(chain, parent, *parent_hash, attributes.clone(), state)?;
-    for tx in forced {
-        builder.push_forced(tx.clone())?;
-    }
-    let fees = match from_pool {
-        None => U256::ZERO,
-        Some(source) => {
-            let parent = (parent, *parent_hash);
-            fill(
-                chain,
-                parent,
-                state,
-                timestamp,
-                &mut builder,
-                limits,
-                source,
-            )?
+    let trie = parent_trie(state, parent)?;
+    let many = from_pool.is_some() || forced.len() >= PRELOAD_MIN;
+    preloading(state, trie, many, |reader, trie| {
+        let attributes = attributes.clone();
+        let mut builder = BlockBuilder::new(chain, parent, *parent_hash, attributes, reader)?;
+        for tx in forced {
+            builder.push_forced(tx.clone())?;
         }
-    };
-    let block = seal(chain, state, parent, timestamp, builder)?;
-    Ok(Built { block, fees })
+        let fees = match from_pool {
+            None => U256::ZERO,
+            Some(source) => {
+                let parent = (parent, *parent_hash);
+                fill(
+                    chain,
+                    parent,
+                    state,
+                    timestamp,
+                    &mut builder,
+                    limits,
+                    source,
+                )?
+            }
+        };
+        let block = seal(chain, state, timestamp, trie.into_trie(), builder)?;
+        Ok(Built { block, fees })
+    })
 }
 
 fn fill(
@@ -115,7 +121,7 @@ fn fill(
     (parent, parent_hash): (&Header, B256),
     state: &StateView,
     timestamp: u64,
-    builder: &mut BlockBuilder<&StateView>,
+    builder: &mut BlockBuilder<Watched<'_>>,
     limits: &PushLimits,
     source: FromPool<'_>,
 ) -> Result<U256, ExecError> {

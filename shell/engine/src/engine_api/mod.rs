@@ -16,7 +16,7 @@ pub(crate) use payload::DecodedPayload;
 use crate::{
     block::{ChainBlock, verify_transactions},
     build::{BuildLimits, BuildRequest, PayloadJobs, build},
-    exec::{ExecError, PendingBlock},
+    exec::{ExecError, PendingBlock, TIMING, millis},
     halt::Halt,
     metrics::Metrics,
     pool::Pool,
@@ -32,8 +32,9 @@ use alloy_rpc_types_engine::{
 use op_alloy_rpc_types_engine::OpPayloadAttributes;
 use opal_execution::{ChainConfig, EthFork, Transaction, execute_block};
 use opal_rpc::EngineError;
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 use tokio::sync::watch;
+use tracing::debug;
 
 pub(crate) const UNKNOWN_PAYLOAD: i32 = -38001;
 pub(crate) const INVALID_FORKCHOICE: i32 = -38002;
@@ -190,7 +191,8 @@ impl Api {
         }
         let state = view
             .state_at(parent_hash)
-            .map_err(|e| internal(e.to_string()))?;
+            .map_err(|e| internal(e.to_string()))?
+            .through_cache();
         let forced = attributes.transactions.clone().unwrap_or_default();
         let forced = verify_transactions(&forced, |hash| self.pool.verified(hash)).map_err(
             |(index, e)| {
@@ -377,7 +379,10 @@ impl Api {
             withdrawals,
             ..
         } = decoded;
-        match verify_transactions(&transactions, |hash| self.pool.verified(hash)) {
+        let started = Instant::now();
+        let verified = verify_transactions(&transactions, |hash| self.pool.verified(hash));
+        debug!(target: TIMING, senders_ms = millis(started), "transactions decoded");
+        match verified {
             Ok(transactions) => Ok(PendingBlock {
                 hash,
                 header,

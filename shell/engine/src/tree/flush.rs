@@ -126,7 +126,10 @@ impl Tree {
             canonical.remove(&block.number());
         }
         let (hash, trie) = match flushed.last() {
-            Some(tip) => (tip.hash(), tip.trie.clone()),
+            Some(tip) => {
+                view.cache.flushed(tip.number());
+                (tip.hash(), tip.trie.clone())
+            }
             None => (view.flushed, view.flushed_trie.clone()),
         };
         self.publish(ChainView::new(db, hash, trie, blocks, canonical, view.head));

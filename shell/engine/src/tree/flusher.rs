@@ -6,13 +6,15 @@
 use super::Command;
 use crate::{
     block::ExecutedBlock,
+    exec::{TIMING, millis},
     store::{DbSnapshot, FlushBatch, HeadsRecord, Keep, Store, StoreError},
 };
 use std::{
     sync::{Arc, Weak, mpsc},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::sync::OwnedSemaphorePermit;
+use tracing::debug;
 
 type Outcome = Result<(Vec<Arc<ExecutedBlock>>, Arc<DbSnapshot>), StoreError>;
 
@@ -120,6 +122,9 @@ fn flush(store: &Store, job: Job) -> Outcome {
         heads: job.heads,
         keep: job.keep,
     };
+    let started = Instant::now();
     store.flush(&batch)?;
+    let blocks = batch.blocks.len() as u64;
+    debug!(target: TIMING, flush_ms = millis(started), flush_blocks = blocks, "flushed");
     Ok((job.blocks, Arc::new(store.snapshot()?)))
 }

@@ -197,6 +197,7 @@ impl Tree {
             finalized: head.finalized,
         };
         self.store.unwind(&layer, heads)?;
+        view.cache.clear();
         let db = Arc::new(self.store.snapshot()?);
         // Until the caller publishes the new head, the old one stands on nothing: this view is
         // never seen with its canonical blocks.

@@ -133,7 +133,8 @@ impl Tree {
         let state = self
             .view()
             .state_at(parent_hash)
-            .map_err(|e| e.to_string())?;
+            .map_err(|e| e.to_string())?
+            .through_cache();
         let (hash, number) = (block.hash, block.header.number);
         match execute(&self.chain, &state, &parent, block) {
             Ok(executed) => {
@@ -174,7 +175,9 @@ impl Tree {
     }
 
     fn add(&self, block: Arc<ExecutedBlock>) {
-        let mut blocks = self.view().blocks.clone();
+        let view = self.view();
+        view.cache.advance(&block);
+        let mut blocks = view.blocks.clone();
         blocks.insert(block.hash(), block);
         self.publish_blocks(blocks);
     }

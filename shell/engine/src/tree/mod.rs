@@ -320,7 +320,7 @@ impl Tree {
     /// Publishes a view; moves the head for those who follow it.
     fn publish(&self, view: ChainView) -> Arc<ChainView> {
         let head = view.head;
-        let view = Arc::new(view.with_anchors_of(&self.view()));
+        let view = Arc::new(view.after(&self.view()));
         *self.published.view.write() = view.clone();
         self.published.head.send_if_modified(|old| {
             let moved = *old != head;

@@ -1,0 +1,157 @@
+//! Loading trie nodes while a block is executed.
+//!
+//! What execution reads it mostly changes, so a second thread makes the paths to it resident in the
+//! trie that the block's changes will be applied to. It is help only: whatever it does not load, the
+//! update loads.
+
+use crate::view::StateView;
+use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
+use opal_execution::{Account, StateError, StateReader};
+use opal_trie::StateTrie;
+use parking_lot::Mutex;
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicBool, Ordering},
+    thread::{self, ScopedJoinHandle},
+    time::Duration,
+};
+use tracing::debug;
+
+/// How often the thread looks for work.
+const PAUSE: Duration = Duration::from_micros(200);
+
+/// What was read, by hashed key.
+#[derive(Clone, Copy, Debug)]
+enum Touch {
+    Account(B256),
+    Slot(B256, B256),
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    touched: Mutex<Vec<Touch>>,
+    over: AtomicBool,
+}
+
+/// A state that notes what is read of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Watched<'a> {
+    state: &'a StateView,
+    shared: Option<&'a Shared>,
+}
+
+impl Watched<'_> {
+    fn note(&self, touch: Touch) {
+        if let Some(shared) = self.shared {
+            shared.touched.lock().push(touch);
+        }
+    }
+}
+
+impl StateReader for Watched<'_> {
+    fn account(&self, address: Address) -> Result<Option<Account>, StateError> {
+        let address = keccak256(address);
+        self.note(Touch::Account(address));
+        self.state.account_hashed(&address)
+    }
+
+    fn storage(&self, address: Address, slot: U256) -> Result<U256, StateError> {
+        let (address, slot) = (keccak256(address), keccak256(slot.to_be_bytes::<32>()));
+        self.note(Touch::Slot(address, slot));
+        self.state.storage_hashed(&address, &slot)
+    }
+
+    fn code(&self, hash: B256) -> Result<Bytes, StateError> {
+        self.state.code(hash)
+    }
+
+    fn block_hash(&self, number: u64) -> Result<B256, StateError> {
+        self.state.block_hash(number)
+    }
+}
+
+/// The trie that nodes are loaded into. Loading ends when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Preloaded<'scope> {
+    /// The trie as it was.
+    trie: StateTrie,
+    worker: Option<(&'scope Shared, ScopedJoinHandle<'scope, StateTrie>)>,
+}
+
+impl Preloaded<'_> {
+    /// Ends the loading; answers with the trie.
+    pub(crate) fn into_trie(mut self) -> StateTrie {
+        self.end();
+        match self.worker.take() {
+            None => self.trie.clone(),
+            Some((_, worker)) => worker.join().unwrap_or_else(|_| self.trie.clone()),
+        }
+    }
+
+    fn end(&self) {
+        if let Some((shared, worker)) = &self.worker {
+            shared.over.store(true, Ordering::Release);
+            worker.thread().unpark();
+        }
+    }
+}
+
+impl Drop for Preloaded<'_> {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Does `work` on the state, while nodes on the way to what it reads are loaded into `trie`.
+/// `worth_it` says whether there is enough to do for a second thread.
+pub(crate) fn preloading<T>(
+    state: &StateView,
+    trie: StateTrie,
+    worth_it: bool,
+    work: impl FnOnce(Watched<'_>, Preloaded<'_>) -> T,
+) -> T {
+    let shared = Shared::default();
+    thread::scope(|scope| {
+        let own = trie.clone();
+        let spawn = || {
+            thread::Builder::new()
+                .name("opal-preload".into())
+                .spawn_scoped(scope, || load(&shared, state, own))
+                .ok()
+        };
+        let worker = if worth_it { spawn() } else { None };
+        let shared = worker.is_some().then_some(&shared);
+        let preloaded = Preloaded {
+            trie,
+            worker: shared.zip(worker),
+        };
+        work(Watched { state, shared }, preloaded)
+    })
+}
+
+fn load(shared: &Shared, state: &StateView, mut trie: StateTrie) -> StateTrie {
+    loop {
+        let over = shared.over.load(Ordering::Acquire);
+        let touched = std::mem::take(&mut *shared.touched.lock());
+        if touched.is_empty() {
+            if over {
+                return trie;
+            }
+            thread::park_timeout(PAUSE);
+            continue;
+        }
+        let mut slots: BTreeMap<B256, Vec<B256>> = BTreeMap::new();
+        for touch in touched {
+            match touch {
+                Touch::Account(address) => drop(slots.entry(address).or_default()),
+                Touch::Slot(address, slot) => slots.entry(address).or_default().push(slot),
+            }
+        }
+        for (address, slots) in slots {
+            if let Err(error) = trie.preload(state, address, &slots) {
+                debug!(%error, "trie nodes cannot be loaded in advance");
+                return trie;
+            }
+        }
+    }
+}
