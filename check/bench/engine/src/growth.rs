@@ -1,0 +1,152 @@
+//! B3: what more state costs. B5: how much memory it takes.
+
+use crate::{
+    driver::{Driver, Prepared},
+    meter::{self, Samples, take_timings},
+    mixes::{Filler, Mix},
+    report::{Goal, Row},
+    world::{USERS, World},
+};
+use alloy_primitives::keccak256;
+use redb::{ReadableDatabase, TableDefinition};
+use std::{path::Path, time::Instant};
+
+/// Blocks of token transfers at each size.
+const BLOCKS: usize = 30;
+/// Slots read from a cold file.
+const READS: u64 = 2_000;
+
+/// The engine's table of slots: keccak256(address) ++ keccak256(slot) -> value.
+const STORAGE: TableDefinition<'_, &[u8; 64], &[u8]> = TableDefinition::new("storage");
+
+/// Sizes one after the other; the root at each is compared with that of the size before.
+pub async fn run(sizes: &[u64]) -> Vec<Row> {
+    let mut rows = Vec::new();
+    let mut before = f64::NAN;
+    for &holders in sizes {
+        eprintln!("preparing {holders} holders");
+        let world = World::new(holders, USERS.min(holders));
+        let prepared = Prepared::new(&world).await;
+        before = measure(&world, &prepared.original(), before, &mut rows).await;
+    }
+    rows
+}
+
+async fn measure(world: &World, dir: &Path, before: f64, rows: &mut Vec<Row>) -> f64 {
+    let holders = world.holders;
+    let bytes = file_bytes(dir);
+    let mut driver = Driver::start(world, dir).await;
+    meter::forget_peak();
+    take_timings();
+    let mut filler = Filler::new(world);
+    for _ in 0..BLOCKS {
+        let payload = driver.build(&filler.block(Mix::Tokens)).await;
+        driver.import(payload).await;
+    }
+    let memory = [meter::resident_mib(), meter::peak_mib()];
+    driver.engine.shutdown().await;
+    drop(driver);
+    let timings = take_timings();
+    let get = |name: &str| timings.get(name).cloned().unwrap_or_default();
+    let root = get("root_ms");
+    let goal = if holders > 1_000_000 {
+        Goal::AtMost(1.5)
+    } else {
+        Goal::None
+    };
+    let name = |what: &str| format!("B3 {holders} accounts: {what}");
+    let how = format!(
+        "median of {} blocks of 780 token transfers, engine alone",
+        root.len()
+    );
+    rows.push(Row::cost(
+        name("state root / that of the size before"),
+        "ms",
+        [root.median(), before],
+        goal,
+        format!("{how}; from the engine's trace"),
+    ));
+    rows.push(Row::value(
+        name("flush of one block, in the background"),
+        "ms",
+        get("flush_ms").sum() / get("flush_blocks").sum(),
+        Goal::None,
+        format!(
+            "{} flushes, {:.0} blocks; the longest took {:.0} ms",
+            get("flush_ms").len(),
+            get("flush_blocks").sum(),
+            get("flush_ms").quantile(1.0)
+        ),
+    ));
+    let reads = cold_reads(world, dir);
+    rows.push(Row::cost(
+        name("cold SLOAD p50 / p99"),
+        "us",
+        [reads.median(), reads.quantile(0.99)],
+        Goal::None,
+        format!("{READS} random slots from the file, its pages dropped from the cache before"),
+    ));
+    rows.push(Row::value(
+        name("bytes on disk per account"),
+        "bytes",
+        bytes as f64 / holders as f64,
+        Goal::None,
+        "each account also has a slot in both tokens; after genesis",
+    ));
+    let goal = if holders == 1_000_000 {
+        Goal::ValueAtMost(1_024.0)
+    } else {
+        Goal::None
+    };
+    rows.push(Row::value(
+        format!("B5 {holders} accounts: resident memory"),
+        "MiB",
+        memory[0],
+        goal,
+        format!(
+            "of this process, which holds the benchmark's keys too, after {BLOCKS} blocks were \
+             built and imported; peak {:.0} MiB",
+            memory[1]
+        ),
+    ));
+    root.median()
+}
+
+fn file_bytes(dir: &Path) -> u64 {
+    let entries = std::fs::read_dir(dir).expect("a directory");
+    entries
+        .map(|e| e.expect("an entry").metadata().expect("metadata").len())
+        .sum()
+}
+
+/// Microseconds of random reads from a file of which nothing is in memory.
+fn cold_reads(world: &World, dir: &Path) -> Samples {
+    let path = dir.join("opal.redb");
+    forget_pages(&path);
+    let db = redb::Database::open(&path).expect("the engine is gone");
+    let read = db.begin_read().expect("a transaction");
+    let table = read.open_table(STORAGE).expect("a table");
+    let token = keccak256(crate::contracts::TOKEN_B);
+    let mut samples = Samples::default();
+    for i in 0..READS {
+        let random = u64::from_be_bytes(keccak256(i.to_be_bytes())[..8].try_into().expect("8"));
+        let slot = crate::contracts::balance_slot(world.holder(random % world.holders));
+        let mut key = [0; 64];
+        key[..32].copy_from_slice(token.as_slice());
+        key[32..].copy_from_slice(keccak256(slot.to_be_bytes::<32>()).as_slice());
+        let start = Instant::now();
+        let found = table.get(&key).expect("readable").is_some();
+        samples.push(start.elapsed().as_secs_f64() * 1e6);
+        assert!(found, "every holder has tokens");
+    }
+    samples
+}
+
+/// Drops the file's pages from the system's cache.
+fn forget_pages(path: &Path) {
+    use std::os::fd::AsRawFd;
+    let file = std::fs::File::open(path).expect("the database");
+    file.sync_all().expect("synced");
+    // SAFETY: the descriptor is open.
+    unsafe { libc::posix_fadvise(file.as_raw_fd(), 0, 0, libc::POSIX_FADV_DONTNEED) };
+}
