@@ -42,7 +42,8 @@ pub(crate) struct Notes {
     pub(crate) touched: Vec<Nibbles>,
     /// New nodes that are stored on their own.
     pub(crate) puts: Vec<(Nibbles, Bytes)>,
-    buffer: Vec<u8>,
+    /// Where nodes are encoded.
+    pub(crate) buffer: Vec<u8>,
 }
 
 impl Notes {
@@ -178,38 +179,6 @@ impl<'a, R: NodeReader> Edit<'a, R> {
         Ok(())
     }
 
-    /// Makes the nodes on the way to `key` resident, as far as there are any.
-    pub(crate) fn preload(
-        &self,
-        child: &mut Child,
-        path: Nibbles,
-        key: &Nibbles,
-    ) -> Result<(), TrieError> {
-        if is_resident(child, key) {
-            return Ok(());
-        }
-        let Some(node) = self.resident(child, &path)? else {
-            return Ok(());
-        };
-        match &mut node.kind {
-            Kind::Leaf { .. } => Ok(()),
-            Kind::Extension { path: tail, child } => {
-                if !key.starts_with(tail) {
-                    return Ok(());
-                }
-                let next = self.source.join(&path, tail)?;
-                self.preload(child, next, &key.slice(tail.len()..))
-            }
-            Kind::Branch { children } => {
-                let next = self.below(&path, key)?;
-                match slot(children, key) {
-                    Some(slot) => self.preload(slot, next, &key.slice(1..)),
-                    None => Ok(()),
-                }
-            }
-        }
-    }
-
     /// Marks the node at `path` as changed.
     fn touch(&mut self, path: &Nibbles, reference: &mut Option<RlpNode>) {
         if let Some(reference) = reference.take()
@@ -220,7 +189,7 @@ impl<'a, R: NodeReader> Edit<'a, R> {
     }
 
     /// Makes the node below `child` resident and unshared.
-    fn resident<'c>(
+    pub(crate) fn resident<'c>(
         &self,
         child: &'c mut Child,
         path: &Nibbles,
@@ -397,7 +366,7 @@ impl<'a, R: NodeReader> Edit<'a, R> {
         Ok(Child::resident(kind))
     }
 
-    fn below(&self, path: &Nibbles, key: &Nibbles) -> Result<Nibbles, TrieError> {
+    pub(crate) fn below(&self, path: &Nibbles, key: &Nibbles) -> Result<Nibbles, TrieError> {
         match key.first() {
             Some(nibble) => self.source.step(path, nibble),
             None => Err(self.source.malformed(path, DIFFERENT_LENGTHS)),
@@ -445,36 +414,6 @@ impl<'a, R: NodeReader> Edit<'a, R> {
     }
 }
 
-/// Whether all nodes on the way to `key` are resident.
-fn is_resident(mut child: &Child, key: &Nibbles) -> bool {
-    let mut at = 0;
-    loop {
-        let node = match child {
-            Child::Empty => return true,
-            Child::Stored(_) => return false,
-            Child::Resident(node) => node,
-        };
-        child = match &node.kind {
-            Kind::Leaf { .. } => return true,
-            Kind::Extension { path, child } => {
-                if !key.slice(at..).starts_with(path) {
-                    return true;
-                }
-                at += path.len();
-                child
-            }
-            Kind::Branch { children } => {
-                let below = key.get(at).and_then(|n| children.get(usize::from(n)));
-                at += 1;
-                match below {
-                    Some(child) => child,
-                    None => return true,
-                }
-            }
-        };
-    }
-}
-
 struct NewLeaf {
     value: Vec<u8>,
     storage: Option<Arc<Node>>,
@@ -512,7 +451,7 @@ fn branch(two: [(u8, Child); 2]) -> Child {
     Child::resident(Kind::Branch { children })
 }
 
-fn slot<'c>(children: &'c mut [Child; 16], key: &Nibbles) -> Option<&'c mut Child> {
+pub(crate) fn slot<'c>(children: &'c mut [Child; 16], key: &Nibbles) -> Option<&'c mut Child> {
     children.get_mut(usize::from(key.first()?))
 }
 
@@ -526,110 +465,4 @@ fn last_child(children: &mut [Child; 16]) -> Option<Option<(u8, Child)>> {
         return None;
     }
     Some(first.map(|(nibble, child)| (nibble, core::mem::replace(child, Child::Empty))))
-}
-
-/// Hashes what has changed below `child` and notes the nodes that are stored on their own: the
-/// root, and every node of 32 bytes or more.
-pub(crate) fn hash(child: &mut Child, path: &Nibbles, notes: &mut Notes) {
-    let Child::Resident(node) = child else {
-        return;
-    };
-    if node.reference.is_some() {
-        return;
-    }
-    let node = Arc::make_mut(node);
-    match &mut node.kind {
-        Kind::Leaf { .. } => {}
-        Kind::Extension { path: tail, child } => hash(child, &path.join(tail), notes),
-        Kind::Branch { children } => {
-            for (nibble, child) in (0u8..).zip(children.iter_mut()) {
-                if let Child::Resident(below) = child
-                    && below.reference.is_none()
-                {
-                    let mut path = *path;
-                    path.push(nibble);
-                    hash(child, &path, notes);
-                }
-            }
-        }
-    }
-    notes.buffer.clear();
-    node.encode_to(&mut notes.buffer);
-    let reference = RlpNode::from_rlp(&notes.buffer);
-    if path.is_empty() || reference.is_hash() {
-        notes
-            .puts
-            .push((*path, Bytes::copy_from_slice(&notes.buffer)));
-    }
-    node.reference = Some(reference);
-}
-
-/// The leaf at `key`, if all nodes on the way are resident: its value, and its storage trie, which
-/// may be exchanged for one with the same root.
-pub(crate) fn leaf_mut<'c>(
-    child: &'c mut Child,
-    key: &Nibbles,
-) -> Option<(&'c [u8], &'c mut Option<Arc<Node>>)> {
-    let Child::Resident(node) = child else {
-        return None;
-    };
-    match &mut Arc::make_mut(node).kind {
-        Kind::Leaf {
-            path,
-            value,
-            storage,
-        } => (path == key).then_some((value.as_slice(), storage)),
-        Kind::Extension { path, child } => {
-            let below = key.starts_with(path).then(|| key.slice(path.len()..))?;
-            leaf_mut(child, &below)
-        }
-        Kind::Branch { children } => leaf_mut(slot(children, key)?, &key.slice(1..)),
-    }
-}
-
-/// Replaces hashed nodes deeper than `depth_nibbles` by their hashes.
-pub(crate) fn evict(child: &mut Child, path_len: usize, depth_nibbles: usize) {
-    let Child::Resident(node) = child else { return };
-    if path_len > depth_nibbles
-        && let Some(hash) = node.reference.as_ref().and_then(RlpNode::as_hash)
-    {
-        *child = Child::Stored(hash);
-        return;
-    }
-    match &mut Arc::make_mut(node).kind {
-        Kind::Leaf { storage, .. } => {
-            if let Some(root) = storage.take() {
-                let mut root = Child::Resident(root);
-                evict(&mut root, 0, depth_nibbles);
-                if let Child::Resident(root) = root {
-                    *storage = Some(root);
-                }
-            }
-        }
-        Kind::Extension { path, child } => {
-            evict(child, path_len.saturating_add(path.len()), depth_nibbles);
-        }
-        Kind::Branch { children } => {
-            for child in children.iter_mut() {
-                evict(child, path_len.saturating_add(1), depth_nibbles);
-            }
-        }
-    }
-}
-
-/// Number of resident nodes below `child`, storage tries included.
-pub(crate) fn count(child: &Child) -> usize {
-    let Child::Resident(node) = child else {
-        return 0;
-    };
-    let below = match &node.kind {
-        Kind::Leaf { storage: None, .. } => 0,
-        Kind::Leaf {
-            storage: Some(root),
-            ..
-        } => count(&Child::Resident(root.clone())),
-        Kind::Extension { child, .. } => count(child),
-        Kind::Branch { children } => children.iter().map(count).sum(),
-    };
-    below.saturating_add(1)
 }

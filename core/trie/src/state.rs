@@ -4,10 +4,11 @@
 //! part of a storage trie hangs at its account's leaf.
 
 use crate::{
-    edit::{Change, Edit, Item, Notes, count, evict, leaf_mut},
+    edit::{Change, Edit, Item, Notes},
     error::TrieError,
     node::{Child, Node, NodeReader, Source},
     proof::{AccountProof, StorageProof},
+    resident::{count, evict, leaf_mut},
     task::{Job, Task, run_jobs},
     trie::walk,
 };

@@ -4,8 +4,9 @@
 //! stored nodes. A large change of one trie is cut at the children of its root.
 
 use crate::{
-    edit::{Edit, Item, Notes, hash},
+    edit::{Edit, Item, Notes},
     error::TrieError,
+    hash::hash,
     node::{Child, Kind, Node, NodeReader, Source},
 };
 use alloc::{sync::Arc, vec::Vec};

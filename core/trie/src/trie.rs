@@ -3,8 +3,9 @@
 //! In: sorted keys with new values. Out: the new root and the nodes that differ, by path.
 
 use crate::{
-    edit::{Change, Edit, Item, Notes, hash},
+    edit::{Change, Edit, Item, Notes},
     error::TrieError,
+    hash::hash,
     node::{Child, Kind, Node, NodeReader, Source},
 };
 use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
