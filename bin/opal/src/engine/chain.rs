@@ -35,7 +35,7 @@ pub(crate) struct ChainArgs {
     #[arg(long, value_name = "NAME|FILE", global = true)]
     chain: Option<String>,
 
-    /// The chain id that is expected; another one is an error. Unit: none.
+    /// The chain id that is expected; another one is an error.
     #[arg(long, value_name = "ID", global = true)]
     networkid: Option<u64>,
 }

@@ -4,6 +4,10 @@ use super::usage;
 use clap::{Args, ValueEnum};
 use opal_engine::EngineConfig;
 use std::time::Duration;
+use tracing::warn;
+
+/// Blocks below the newest that an engine goes back to by merging what they changed.
+const REACH_BLOCKS: u64 = 10_000;
 
 /// Flags about the database.
 #[derive(Args)]
@@ -12,8 +16,9 @@ pub(crate) struct StorageArgs {
     /// `full` keeps the states of the last blocks (--history.state), `archive` those of all.
     #[arg(long, value_enum, default_value_t = GcMode::Full, value_name = "MODE", global = true)]
     gcmode: GcMode,
-    /// Blocks below the newest whose state can be read, proven and reorganised to; 0 keeps all.
-    #[arg(long = "history.state", global = true, visible_aliases = ["prune.account-history.distance", "prune.storage-history.distance"], alias = "prune.accounthistory.distance", default_value_t = 50_000, value_name = "BLOCKS")]
+    /// Blocks below the newest whose state can be read, proven and reorganised to; 0 keeps all, as
+    /// --gcmode archive. Without an archive's index reads reach 10000 blocks.
+    #[arg(long = "history.state", global = true, visible_aliases = ["prune.account-history.distance", "prune.storage-history.distance"], alias = "prune.accounthistory.distance", default_value_t = REACH_BLOCKS, value_name = "BLOCKS")]
     state_blocks: u64,
     /// Blocks below the newest whose receipts and logs are kept; 0 keeps all.
     #[arg(
@@ -55,6 +60,12 @@ impl StorageArgs {
             ));
         }
         let all = self.gcmode == GcMode::Archive || self.state_blocks == 0;
+        if !all && self.state_blocks > REACH_BLOCKS {
+            warn!(
+                "--history.state {}: more than {REACH_BLOCKS} blocks back only --gcmode archive can read",
+                self.state_blocks
+            );
+        }
         config.history_blocks = if all { u64::MAX } else { self.state_blocks };
         config.receipts_blocks = (self.receipts_blocks > 0).then_some(self.receipts_blocks);
         if self.gcmode == GcMode::Archive && config.receipts_blocks.is_some() {

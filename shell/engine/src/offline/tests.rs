@@ -1,8 +1,9 @@
 use super::block_rlp::{BLOCK_BYTES_MAX, StreamError, encode, next_item};
 use crate::{raw_block::decode_block, store::BlockBody, testing::Random};
-use alloy_consensus::Header;
+use alloy_consensus::{Header, proofs::calculate_withdrawals_root};
 use alloy_eips::eip4895::{Withdrawal, Withdrawals};
 use alloy_primitives::{Address, Bytes};
+use alloy_trie::root::ordered_trie_root_with_encoder;
 
 fn sample(random: &mut Random) -> (Header, BlockBody) {
     let mut transactions = Vec::new();
@@ -26,6 +27,12 @@ fn sample(random: &mut Random) -> (Header, BlockBody) {
     let header = Header {
         number: random.below(1 << 40),
         extra_data: vec![7; random.below(32) as usize].into(),
+        transactions_root: ordered_trie_root_with_encoder(&transactions, |tx: &Bytes, out| {
+            out.extend_from_slice(tx);
+        }),
+        withdrawals_root: withdrawals
+            .as_ref()
+            .map(|list: &Withdrawals| calculate_withdrawals_root(list)),
         ..Header::default()
     };
     let senders = vec![Address::ZERO; transactions.len()];
