@@ -197,7 +197,7 @@ pub(crate) fn seeds() -> Vec<crate::seeds::Seed> {
         if !ethereum {
             attributes["gasLimit"] = serde_json::json!("0x1c9c380");
             attributes["eip1559Params"] = serde_json::json!("0x0000000000000000");
-            attributes["minBaseFee"] = serde_json::json!("0x0");
+            attributes["minBaseFee"] = serde_json::json!(0);
             attributes["transactions"] = serde_json::json!([Bytes::from(raw.clone())]);
             attributes["noTxPool"] = serde_json::json!(true);
         }

@@ -72,6 +72,11 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("rollup_config", rollup_config),
     ("rlp", rlp),
     ("pipeline", pipeline),
+    ("engine_block", engine_block),
+    ("engine_payload", engine_payload),
+    ("engine_pool", engine_pool),
+    ("engine_request", engine_request),
+    ("engine_row", engine_row),
 ];
 
 /// The target called `name`.
