@@ -1,8 +1,11 @@
 //! Blocks as the engine passes them around.
 
-use crate::store::{BlockBody, FlushBlock, Layer};
+use crate::{
+    cores::on_all_cores,
+    store::{BlockBody, FlushBlock, Layer},
+};
 use alloy_consensus::Header;
-use alloy_primitives::{Address, B256, keccak256};
+use alloy_primitives::{Address, B256, Bytes, keccak256};
 use opal_execution::{Receipt, Transaction, TransactionError, VerifiedTx};
 use opal_trie::StateTrie;
 use rayon::prelude::*;
@@ -117,17 +120,12 @@ impl ChainBlock {
 /// Decodes transactions and recovers their senders on all cores. `known` saves work for those that
 /// were recovered before.
 pub(crate) fn verify_transactions(
-    encoded: &[alloy_primitives::Bytes],
+    encoded: &[Bytes],
     known: impl Fn(&B256) -> Option<VerifiedTx> + Sync,
 ) -> Result<Vec<VerifiedTx>, (usize, TransactionError)> {
-    encoded
-        .par_iter()
-        .enumerate()
-        .map(
-            |(index, bytes)| match known(&alloy_primitives::keccak256(bytes)) {
-                Some(tx) => Ok(tx),
-                None => VerifiedTx::decode(bytes.clone()).map_err(|e| (index, e)),
-            },
-        )
-        .collect()
+    let verify = |(index, bytes): (usize, &Bytes)| match known(&keccak256(bytes)) {
+        Some(tx) => Ok(tx),
+        None => VerifiedTx::decode(bytes.clone()).map_err(|e| (index, e)),
+    };
+    on_all_cores(|| encoded.par_iter().enumerate().map(verify).collect())
 }

@@ -3,6 +3,7 @@
 
 use crate::{
     block::{ChainBlock, ExecutedBlock},
+    cores::on_all_cores,
     preload::{Watched, preloading},
     store::{BlockBody, Layer},
     view::{StateView, ViewError},
@@ -103,10 +104,12 @@ pub(crate) fn execute(
     let execution_ms = millis(started);
     let started = Instant::now();
     let mut work = RootWork::new(state, trie);
-    let (checked, roots) = rayon::join(
-        || check_execution(chain, &header, &executed),
-        || work.roots(chain, header.timestamp, &executed.diff),
-    );
+    let (checked, roots) = on_all_cores(|| {
+        rayon::join(
+            || check_execution(chain, &header, &executed),
+            || work.roots(chain, header.timestamp, &executed.diff),
+        )
+    });
     checked?;
     check_roots(chain, &header, &roots?)?;
     debug!(target: TIMING, execution_ms, root_ms = millis(started), "block executed");
@@ -133,7 +136,8 @@ pub(crate) fn seal(
 ) -> Result<ExecutedBlock, ExecError> {
     let started = Instant::now();
     let mut work = RootWork::new(state, trie);
-    let built: BuiltBlock = builder.finish(|diff| work.roots(chain, timestamp, diff))?;
+    let roots = |diff: &StateDiff| on_all_cores(|| work.roots(chain, timestamp, diff));
+    let built: BuiltBlock = builder.finish(roots)?;
     debug!(target: TIMING, seal_ms = millis(started), "block built");
     let (senders, encoded) = built
         .transactions

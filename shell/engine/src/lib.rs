@@ -12,6 +12,7 @@ mod build;
 mod cache;
 mod chain_file;
 mod config;
+mod cores;
 mod engine;
 mod engine_api;
 mod exec;

@@ -1,7 +1,6 @@
 //! Tracing: known programs by hand, and blocks whose traces must agree with their receipts.
 
-mod support;
-
+use crate::support::*;
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256, address, keccak256};
 use opal_execution::{
     VerifiedTx,
@@ -14,7 +13,6 @@ use opal_execution::{
 use opal_protocol::Fork;
 use serde_json::{Value, json};
 use std::sync::atomic::Ordering;
-use support::*;
 
 const CALLEE: Address = address!("ca11ee0000000000000000000000000000000004");
 const MEGABYTE: u64 = 1 << 20;

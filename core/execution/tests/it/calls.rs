@@ -1,14 +1,12 @@
 //! `eth_call` and `eth_estimateGas`.
 
-mod support;
-
+use crate::support::*;
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
 use opal_execution::call::{
     BlockOverrides, CallEnv, CallError, CallSetup, StateOverride, TransactionRequest, call,
     estimate_gas,
 };
 use opal_protocol::Fork;
-use support::*;
 
 fn env(world: &World) -> CallEnv<'_, &Memory> {
     CallEnv {

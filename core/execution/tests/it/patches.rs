@@ -1,8 +1,7 @@
 //! Every correction of the published crates: the raw crate and ours side by side, on the same
 //! input, with the rule of live networks as the judge.
 
-mod support;
-
+use crate::support::*;
 use alloy_consensus::{Eip658Value, Header, SignableTransaction, transaction::Recovered};
 use alloy_eips::{Decodable2718, Encodable2718};
 use alloy_evm::{
@@ -27,7 +26,6 @@ use revm::{
     database::{CacheDB, EmptyDB, State},
     state::{AccountInfo, Bytecode},
 };
-use support::*;
 
 /// A database of the raw crate with the same accounts.
 fn raw_database(world: &World) -> State<CacheDB<EmptyDB>> {

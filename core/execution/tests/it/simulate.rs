@@ -1,7 +1,6 @@
 //! `eth_simulateV1`: simulated blocks against blocks that are really built.
 
-mod support;
-
+use crate::support::*;
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256, address};
 use opal_execution::{
     Roots, StateDiff, StateError,
@@ -10,7 +9,6 @@ use opal_execution::{
 };
 use opal_protocol::Fork;
 use serde_json::{Value, json};
-use support::*;
 
 const C0: Address = address!("c000000000000000000000000000000000000000");
 const C1: Address = address!("c100000000000000000000000000000000000000");

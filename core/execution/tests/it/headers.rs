@@ -1,7 +1,6 @@
 //! Headers of each era: what building writes, what validation refuses.
 
-mod support;
-
+use crate::support::*;
 use alloy_consensus::Header;
 use alloy_primitives::{Address, B64, B256, Bytes, TxKind, U256, address, b256, keccak256};
 use opal_execution::{
@@ -10,7 +9,6 @@ use opal_execution::{
     header::{EMPTY_REQUESTS_HASH, check_roots, next_base_fee, validate_header},
 };
 use opal_protocol::Fork;
-use support::*;
 
 const EMPTY_TRIE: B256 = b256!("56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421");
 const HISTORY: Address = address!("0000F90827F1C53a10cb7A02335B175320002935");

@@ -1,10 +1,8 @@
 //! Deposits: mint on failure, nonces, gas of each era.
 
-mod support;
-
+use crate::support::*;
 use alloy_primitives::{Bytes, TxKind, U256};
 use opal_protocol::Fork;
-use support::*;
 
 /// Always reverts.
 const REVERT: &[u8] = &[0x60, 0x00, 0x60, 0x00, 0xfd];

@@ -1,13 +1,11 @@
 //! Fees of L2 against formulas derived here once more from the specification, and the vaults of an
 //! executed block: what senders lose, somebody gains.
 
-mod support;
-
+use crate::support::*;
 use alloy_consensus::{SignableTransaction, TxEip1559};
 use alloy_primitives::{Address, Bytes, TxKind, U256, address};
 use opal_execution::{L1Costs, PushLimits, Rejected, Transaction, VerifiedTx};
 use opal_protocol::Fork;
-use support::*;
 
 /// The parameters and the transaction of the published cost vectors.
 fn vector_world(fork: Fork) -> World {

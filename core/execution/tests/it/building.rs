@@ -1,12 +1,10 @@
 //! Building blocks: what is refused leaves no trace, limits hold, and every era round-trips.
 
-mod support;
-
+use crate::support::*;
 use alloy_consensus::TxLegacy;
 use alloy_primitives::{Address, Bytes, TxKind, U256, address};
 use opal_execution::{PushLimits, Rejected, StateError, StateReader, execute_block};
 use opal_protocol::Fork;
-use support::*;
 
 #[test]
 fn every_era_round_trips() {

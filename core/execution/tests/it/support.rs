@@ -1,5 +1,4 @@
 //! A chain in memory: state, head, and the loop of building a block and importing it.
-#![allow(dead_code, unreachable_pub)] // each test uses its part
 
 use alloy_consensus::{Header, Sealable, SignableTransaction, TxEip1559, TxLegacy};
 use alloy_primitives::{
@@ -19,25 +18,25 @@ use opal_trie::{
 };
 use std::collections::BTreeMap;
 
-pub const ALICE: Address = address!("a11ce00000000000000000000000000000000001");
-pub const BOB: Address = address!("b0b0000000000000000000000000000000000002");
-pub const CONTRACT: Address = address!("c0de000000000000000000000000000000000003");
-pub const DEPOSITOR: Address = address!("deaddeaddeaddeaddeaddeaddeaddeaddead0001");
-pub const L1_BLOCK: Address = address!("4200000000000000000000000000000000000015");
-pub const SEQUENCER_VAULT: Address = address!("4200000000000000000000000000000000000011");
-pub const BASE_FEE_VAULT: Address = address!("4200000000000000000000000000000000000019");
-pub const L1_FEE_VAULT: Address = address!("420000000000000000000000000000000000001a");
-pub const OPERATOR_VAULT: Address = address!("420000000000000000000000000000000000001b");
-pub const ETHER: U256 = U256::from_limbs([1_000_000_000_000_000_000, 0, 0, 0]);
-pub const GENESIS_TIME: u64 = 1_000_000;
-pub const GAS_LIMIT: u64 = 60_000_000;
+pub(crate) const ALICE: Address = address!("a11ce00000000000000000000000000000000001");
+pub(crate) const BOB: Address = address!("b0b0000000000000000000000000000000000002");
+pub(crate) const CONTRACT: Address = address!("c0de000000000000000000000000000000000003");
+pub(crate) const DEPOSITOR: Address = address!("deaddeaddeaddeaddeaddeaddeaddeaddead0001");
+pub(crate) const L1_BLOCK: Address = address!("4200000000000000000000000000000000000015");
+pub(crate) const SEQUENCER_VAULT: Address = address!("4200000000000000000000000000000000000011");
+pub(crate) const BASE_FEE_VAULT: Address = address!("4200000000000000000000000000000000000019");
+pub(crate) const L1_FEE_VAULT: Address = address!("420000000000000000000000000000000000001a");
+pub(crate) const OPERATOR_VAULT: Address = address!("420000000000000000000000000000000000001b");
+pub(crate) const ETHER: U256 = U256::from_limbs([1_000_000_000_000_000_000, 0, 0, 0]);
+pub(crate) const GENESIS_TIME: u64 = 1_000_000;
+pub(crate) const GAS_LIMIT: u64 = 60_000_000;
 
 /// A state in memory. The only implementation of the port beside those of the product.
 #[derive(Clone, Debug, Default)]
-pub struct Memory {
-    pub accounts: BTreeMap<Address, (Account, BTreeMap<U256, U256>)>,
-    pub code: BTreeMap<B256, Bytes>,
-    pub hashes: BTreeMap<u64, B256>,
+pub(crate) struct Memory {
+    pub(crate) accounts: BTreeMap<Address, (Account, BTreeMap<U256, U256>)>,
+    pub(crate) code: BTreeMap<B256, Bytes>,
+    pub(crate) hashes: BTreeMap<u64, B256>,
 }
 
 impl StateReader for Memory {
@@ -65,11 +64,11 @@ impl StateReader for Memory {
 }
 
 impl Memory {
-    pub fn fund(&mut self, address: Address, balance: U256) {
+    pub(crate) fn fund(&mut self, address: Address, balance: U256) {
         self.accounts.entry(address).or_default().0.balance = balance;
     }
 
-    pub fn deploy(&mut self, address: Address, code: impl Into<Bytes>) {
+    pub(crate) fn deploy(&mut self, address: Address, code: impl Into<Bytes>) {
         let code = code.into();
         let account = &mut self.accounts.entry(address).or_default().0;
         account.nonce = 1;
@@ -77,7 +76,7 @@ impl Memory {
         self.code.insert(account.code_hash, code);
     }
 
-    pub fn set_slot(&mut self, address: Address, slot: u64, value: U256) {
+    pub(crate) fn set_slot(&mut self, address: Address, slot: u64, value: U256) {
         self.accounts
             .entry(address)
             .or_default()
@@ -85,7 +84,7 @@ impl Memory {
             .insert(U256::from(slot), value);
     }
 
-    pub fn slot(&self, address: Address, slot: U256) -> U256 {
+    pub(crate) fn slot(&self, address: Address, slot: U256) -> U256 {
         let slots = self.accounts.get(&address).map(|(_, slots)| slots);
         slots
             .and_then(|slots| slots.get(&slot))
@@ -93,19 +92,19 @@ impl Memory {
             .unwrap_or_default()
     }
 
-    pub fn balance(&self, address: Address) -> U256 {
+    pub(crate) fn balance(&self, address: Address) -> U256 {
         self.accounts
             .get(&address)
             .map_or(U256::ZERO, |(account, _)| account.balance)
     }
 
-    pub fn nonce(&self, address: Address) -> u64 {
+    pub(crate) fn nonce(&self, address: Address) -> u64 {
         self.accounts
             .get(&address)
             .map_or(0, |(account, _)| account.nonce)
     }
 
-    pub fn apply(&mut self, diff: &StateDiff) {
+    pub(crate) fn apply(&mut self, diff: &StateDiff) {
         for (address, change) in &diff.accounts {
             let before = self.accounts.get(address).map(|(account, _)| *account);
             assert_eq!(before, change.previous, "previous account of {address}");
@@ -131,7 +130,7 @@ impl Memory {
         self.code.extend(diff.code.clone());
     }
 
-    pub fn storage_root(&self, address: Address) -> B256 {
+    pub(crate) fn storage_root(&self, address: Address) -> B256 {
         let slots = self.accounts.get(&address).map(|(_, slots)| slots.clone());
         let hashed: BTreeMap<_, _> = slots
             .unwrap_or_default()
@@ -141,7 +140,7 @@ impl Memory {
         rebuild_storage_root(hashed)
     }
 
-    pub fn trie(&self) -> StateTrie {
+    pub(crate) fn trie(&self) -> StateTrie {
         let update = self.accounts.iter().map(|(address, (account, slots))| {
             let storage = slots
                 .iter()
@@ -160,7 +159,7 @@ impl Memory {
         trie
     }
 
-    pub fn roots(&self) -> Roots {
+    pub(crate) fn roots(&self) -> Roots {
         let hashed: BTreeMap<_, _> = self
             .accounts
             .iter()
@@ -180,7 +179,7 @@ impl Memory {
 
 /// A store of nothing, for tries that are resident as a whole.
 #[derive(Debug)]
-pub struct Resident;
+pub(crate) struct Resident;
 
 impl NodeReader for Resident {
     fn node(&self, _: Option<B256>, _: &Nibbles, _: B256) -> Result<Option<Bytes>, ReadError> {
@@ -189,11 +188,11 @@ impl NodeReader for Resident {
 }
 
 /// Rules with every fork up to `last` since genesis, and the next ones at the given times.
-pub fn op_chain(last: Fork) -> ChainConfig {
+pub(crate) fn op_chain(last: Fork) -> ChainConfig {
     op_chain_with(ForkTimes::at_genesis(last))
 }
 
-pub fn op_chain_with(forks: ForkTimes) -> ChainConfig {
+pub(crate) fn op_chain_with(forks: ForkTimes) -> ChainConfig {
     let rules = OptimismRules {
         forks,
         eip1559: ChainOpConfig::default(),
@@ -205,13 +204,13 @@ pub fn op_chain_with(forks: ForkTimes) -> ChainConfig {
 }
 
 /// `last` since genesis, `next` in the first block after it.
-pub fn op_chain_before(last: Fork, next: Fork) -> ChainConfig {
+pub(crate) fn op_chain_before(last: Fork, next: Fork) -> ChainConfig {
     let mut forks = ForkTimes::at_genesis(last);
     forks.set(next, Some(GENESIS_TIME + 1));
     op_chain_with(forks)
 }
 
-pub fn eth_chain() -> ChainConfig {
+pub(crate) fn eth_chain() -> ChainConfig {
     let rules = EthereumRules {
         shanghai_time: Some(0),
         cancun_time: Some(0),
@@ -228,21 +227,21 @@ pub fn eth_chain() -> ChainConfig {
 
 /// A chain with its state and head.
 #[derive(Clone, Debug)]
-pub struct World {
-    pub chain: ChainConfig,
-    pub state: Memory,
-    pub head: Header,
+pub(crate) struct World {
+    pub(crate) chain: ChainConfig,
+    pub(crate) state: Memory,
+    pub(crate) head: Header,
 }
 
 /// A block that was built, with what became of the pool transactions.
 #[derive(Debug)]
-pub struct Sealed {
-    pub block: BuiltBlock,
-    pub pool: Vec<Result<Pushed, Rejected>>,
+pub(crate) struct Sealed {
+    pub(crate) block: BuiltBlock,
+    pub(crate) pool: Vec<Result<Pushed, Rejected>>,
 }
 
 impl World {
-    pub fn new(chain: ChainConfig) -> Self {
+    pub(crate) fn new(chain: ChainConfig) -> Self {
         let mut state = Memory::default();
         state.fund(ALICE, ETHER * U256::from(1_000));
         state.fund(BOB, ETHER);
@@ -273,7 +272,7 @@ impl World {
     }
 
     /// Writes the slots that the L1 attributes transaction writes.
-    pub fn set_l1_fees(&mut self, fees: &L1Fees) {
+    pub(crate) fn set_l1_fees(&mut self, fees: &L1Fees) {
         if !self.chain.is_optimism() {
             return;
         }
@@ -299,7 +298,7 @@ impl World {
     }
 
     /// Attributes of the next block.
-    pub fn attributes(&self) -> BlockAttributes {
+    pub(crate) fn attributes(&self) -> BlockAttributes {
         let time = self.head.timestamp + 2;
         let fork = self.chain.eth_fork(time);
         let op = |fork| self.chain.is_op_active(fork, time);
@@ -318,11 +317,11 @@ impl World {
     }
 
     /// A builder of the next block.
-    pub fn builder(&self) -> BlockBuilder<&Memory> {
+    pub(crate) fn builder(&self) -> BlockBuilder<&Memory> {
         self.builder_with(self.attributes()).expect("attributes")
     }
 
-    pub fn builder_with(
+    pub(crate) fn builder_with(
         &self,
         attributes: BlockAttributes,
     ) -> Result<BlockBuilder<&Memory>, InvalidBlock> {
@@ -331,11 +330,11 @@ impl World {
     }
 
     /// Builds the next block, imports it, checks that both agree, and makes it the head.
-    pub fn seal(&mut self, forced: Vec<VerifiedTx>, pool: &[VerifiedTx]) -> Sealed {
+    pub(crate) fn seal(&mut self, forced: Vec<VerifiedTx>, pool: &[VerifiedTx]) -> Sealed {
         self.seal_with(self.attributes(), forced, pool)
     }
 
-    pub fn seal_with(
+    pub(crate) fn seal_with(
         &mut self,
         attributes: BlockAttributes,
         forced: Vec<VerifiedTx>,
@@ -354,7 +353,7 @@ impl World {
         Sealed { block, pool }
     }
 
-    pub fn close(&self, builder: BlockBuilder<&Memory>) -> BuiltBlock {
+    pub(crate) fn close(&self, builder: BlockBuilder<&Memory>) -> BuiltBlock {
         let roots = |diff: &StateDiff| -> Result<Roots, InvalidBlock> {
             let mut state = self.state.clone();
             state.apply(diff);
@@ -364,7 +363,7 @@ impl World {
     }
 
     /// Executes a block as a verifier and makes it the head.
-    pub fn import(&mut self, block: &BuiltBlock) {
+    pub(crate) fn import(&mut self, block: &BuiltBlock) {
         let executed = self.execute(block).expect("the built block is valid");
         assert_eq!(executed, block.executed);
         // The incremental trie agrees with the rebuilt one.
@@ -378,7 +377,10 @@ impl World {
         self.state.hashes.insert(self.head.number, block.hash);
     }
 
-    pub fn execute(&self, block: &BuiltBlock) -> Result<opal_execution::Executed, InvalidBlock> {
+    pub(crate) fn execute(
+        &self,
+        block: &BuiltBlock,
+    ) -> Result<opal_execution::Executed, InvalidBlock> {
         let withdrawals = block.withdrawals.as_deref();
         let (header, txs) = (&block.header, &block.transactions);
         execute_block(
@@ -394,19 +396,25 @@ impl World {
 
 /// What the L1Block predeploy says.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct L1Fees {
-    pub base_fee: u64,
-    pub blob_base_fee: u64,
-    pub overhead: u64,
-    pub scalar: u64,
-    pub base_fee_scalar: u32,
-    pub blob_base_fee_scalar: u32,
-    pub operator_scalar: u32,
-    pub operator_constant: u64,
-    pub da_scalar: u16,
+pub(crate) struct L1Fees {
+    pub(crate) base_fee: u64,
+    pub(crate) blob_base_fee: u64,
+    pub(crate) overhead: u64,
+    pub(crate) scalar: u64,
+    pub(crate) base_fee_scalar: u32,
+    pub(crate) blob_base_fee_scalar: u32,
+    pub(crate) operator_scalar: u32,
+    pub(crate) operator_constant: u64,
+    pub(crate) da_scalar: u16,
 }
 
-pub fn deposit(from: Address, to: TxKind, mint: u128, value: U256, gas_limit: u64) -> TxDeposit {
+pub(crate) fn deposit(
+    from: Address,
+    to: TxKind,
+    mint: u128,
+    value: U256,
+    gas_limit: u64,
+) -> TxDeposit {
     TxDeposit {
         source_hash: B256::repeat_byte(1),
         from,
@@ -419,13 +427,13 @@ pub fn deposit(from: Address, to: TxKind, mint: u128, value: U256, gas_limit: u6
     }
 }
 
-pub fn deposit_tx(tx: TxDeposit) -> VerifiedTx {
+pub(crate) fn deposit_tx(tx: TxDeposit) -> VerifiedTx {
     let from = tx.from;
     VerifiedTx::new_unchecked(Transaction::Deposit(tx.seal_slow()), from)
 }
 
 /// The transaction that opens every L2 block. The test L1Block accepts anything.
-pub fn l1_info() -> VerifiedTx {
+pub(crate) fn l1_info() -> VerifiedTx {
     deposit_tx(deposit(
         DEPOSITOR,
         TxKind::Call(L1_BLOCK),
@@ -436,16 +444,21 @@ pub fn l1_info() -> VerifiedTx {
 }
 
 /// Signatures do not matter where the sender is given.
-pub fn signature() -> Signature {
+pub(crate) fn signature() -> Signature {
     Signature::new(U256::from(1), U256::from(2), false)
 }
 
-pub fn legacy(tx: TxLegacy, sender: Address) -> VerifiedTx {
+pub(crate) fn legacy(tx: TxLegacy, sender: Address) -> VerifiedTx {
     VerifiedTx::new_unchecked(Transaction::Legacy(tx.into_signed(signature())), sender)
 }
 
 /// A plain transaction of Alice.
-pub fn user_tx(nonce: u64, to: TxKind, gas_limit: u64, input: impl Into<Bytes>) -> VerifiedTx {
+pub(crate) fn user_tx(
+    nonce: u64,
+    to: TxKind,
+    gas_limit: u64,
+    input: impl Into<Bytes>,
+) -> VerifiedTx {
     let tx = TxEip1559 {
         chain_id: 10,
         nonce,
@@ -460,11 +473,11 @@ pub fn user_tx(nonce: u64, to: TxKind, gas_limit: u64, input: impl Into<Bytes>) 
     VerifiedTx::new_unchecked(Transaction::Eip1559(tx.into_signed(signature())), ALICE)
 }
 
-pub fn transfer(nonce: u64) -> VerifiedTx {
+pub(crate) fn transfer(nonce: u64) -> VerifiedTx {
     user_tx(nonce, TxKind::Call(BOB), 21_000, Bytes::new())
 }
 
-pub const CREATE2_DEPLOYER: Address = address!("13b0D85CcB8bf860b6b79AF3029fCA081AE9beF2");
+pub(crate) const CREATE2_DEPLOYER: Address = address!("13b0D85CcB8bf860b6b79AF3029fCA081AE9beF2");
 /// spec: canyon/overview.md
-pub const CREATE2_DEPLOYER_CODE_HASH: B256 =
+pub(crate) const CREATE2_DEPLOYER_CODE_HASH: B256 =
     b256!("b0550b5b431e30d38000efb7107aaa0ade03d48a7198a140edda9d27134468b2");

@@ -1,11 +1,9 @@
 //! Decoders on hostile bytes: an error or a value, never a panic; and values survive the round trip.
 
-mod support;
-
+use crate::support::*;
 use alloy_primitives::{Address, Bytes, Log, TxKind, U256};
 use opal_execution::{Receipt, Transaction, VerifiedTx};
 use proptest::prelude::*;
-use support::*;
 
 fn transactions() -> Vec<Bytes> {
     vec![

@@ -1,7 +1,6 @@
 //! The rules of Ethereum: blobs, withdrawals, requests, limits.
 
-mod support;
-
+use crate::support::*;
 use alloy_consensus::{SignableTransaction, TxEip4844};
 use alloy_eips::eip4895::Withdrawal;
 use alloy_primitives::{B256, Bytes, TxKind, U256, keccak256};
@@ -9,7 +8,6 @@ use opal_execution::{
     BlobParams, ChainConfig, EthFork, PushLimits, Rejected, Transaction, VerifiedTx,
     header::{next_excess_blob_gas, validate_header},
 };
-use support::*;
 
 const BLOB_GAS: u64 = 131_072;
 
