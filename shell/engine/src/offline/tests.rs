@@ -30,6 +30,8 @@ fn sample(random: &mut Random) -> (Header, BlockBody) {
         transactions_root: ordered_trie_root_with_encoder(&transactions, |tx: &Bytes, out| {
             out.extend_from_slice(tx);
         }),
+        // A header has no later field without the earlier ones.
+        base_fee_per_gas: Some(7),
         withdrawals_root: withdrawals
             .as_ref()
             .map(|list: &Withdrawals| calculate_withdrawals_root(list)),

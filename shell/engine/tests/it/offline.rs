@@ -229,8 +229,7 @@ async fn verification_names_what_is_damaged() {
     let hash_of = |db: &Database, number: u64| {
         let write = db.begin_write().unwrap();
         let table = write.open_table(CANONICAL).unwrap();
-        let hash = *table.get(number).unwrap().unwrap().value();
-        hash
+        *table.get(number).unwrap().unwrap().value()
     };
     type Damage<'a> = Box<dyn Fn(&Database) + 'a>;
     let by_hash = |table: ByHash, number: u64| -> Damage<'_> {
@@ -255,7 +254,7 @@ async fn verification_names_what_is_damaged() {
             }),
         ),
         (
-            "flat tables: row of table `accounts` is damaged",
+            "flat tables: database: row of table `accounts` is damaged",
             Box::new(|db| {
                 let write = db.begin_write().unwrap();
                 {

@@ -159,16 +159,24 @@ async fn a_connection_may_not_flood() {
     let driver = start(|config| config.rpc.calls_per_second_max = 20).await;
     let url = driver.engine.rpc_url();
     let client = reqwest::Client::new();
-    let mut refused = 0;
+    let started = std::time::Instant::now();
+    let mut served = 0;
     for _ in 0..60 {
         let request = client.post(&url).header("content-type", "application/json");
         let answer = request.body(request_body()).send().await.unwrap();
         let answer: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
-        if answer["error"]["code"] == -32005 {
-            refused += 1;
+        if answer["error"]["code"] != -32005 {
+            served += 1;
         }
     }
-    assert!(refused >= 20, "{refused} of 60 refused");
+    // The calls of the first second, and what came back since: all 60 only on a machine that needed
+    // two seconds for them.
+    let most = 20.0 + 20.0 * started.elapsed().as_secs_f64();
+    assert!(
+        f64::from(served) <= most,
+        "{served} of 60 served, {most} allowed"
+    );
+    assert!(served >= 20, "{served} of 60 served");
     // Another connection is not concerned, but a batch counts all its calls.
     let batch: Vec<Value> = (0..21)
         .map(|id| json!({ "jsonrpc": "2.0", "id": id, "method": "eth_chainId" }))
