@@ -12,7 +12,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 export PYTHONDONTWRITEBYTECODE=1
 OPAL=${OPAL:-target/release/opal}
 if [[ -z ${SKIP_BUILD:-} ]]; then
-  cargo build --release --locked --quiet -p opal
+  cargo build --release --locked --quiet --workspace --bin opal
 fi
 [[ -x $OPAL ]] || { echo "no binary at $OPAL; build it with: cargo build --release -p opal" >&2; exit 1; }
 

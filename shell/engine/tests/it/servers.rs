@@ -169,9 +169,9 @@ async fn a_connection_may_not_flood() {
             served += 1;
         }
     }
-    // The calls of the first second, and what came back since: all 60 only on a machine that needed
-    // two seconds for them.
-    let most = 20.0 + 20.0 * started.elapsed().as_secs_f64();
+    // The client may use a second connection. On each: the calls of the first second, and what came
+    // back since. All 60 only on a machine that needed half a second for them.
+    let most = 2.0 * (20.0 + 20.0 * started.elapsed().as_secs_f64());
     assert!(
         f64::from(served) <= most,
         "{served} of 60 served, {most} allowed"
