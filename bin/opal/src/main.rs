@@ -6,6 +6,7 @@ mod devnet;
 mod engine;
 mod inspect;
 mod logging;
+mod proposer;
 
 /// Opal: the OP Stack in one binary.
 #[derive(Parser)]
@@ -21,16 +22,19 @@ enum Command {
     Devnet(Box<devnet::DevnetArgs>),
     /// Run the execution engine of a rollup, or look after its data.
     Engine(Box<engine::EngineArgs>),
+    /// Propose L2's state to L1, so that withdrawals can be proven.
+    Proposer(Box<proposer::ProposerArgs>),
     /// Decode what a rollup posts to L1; print what Opal knows of networks.
     Inspect(inspect::InspectArgs),
 }
 
 fn main() -> std::process::ExitCode {
-    let matches = engine::with_spellings(Cli::command()).get_matches();
+    let matches = with_spellings(Cli::command()).get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let result = match cli.command {
         Command::Devnet(args) => devnet::run(*args),
         Command::Engine(args) => engine::run(*args),
+        Command::Proposer(args) => proposer::run(*args),
         Command::Inspect(args) => inspect::run(args),
     };
     match result {
@@ -45,16 +49,21 @@ fn main() -> std::process::ExitCode {
     }
 }
 
+/// Teaches the services' subcommands the spellings of those that they take the place of.
+fn with_spellings(command: clap::Command) -> clap::Command {
+    proposer::with_spellings(engine::with_spellings(command))
+}
+
 /// Exit code after flags that make no sense.
 const USAGE_CODE: u8 = 2;
 
 #[cfg(test)]
 mod tests {
-    use super::{Cli, engine};
+    use super::{Cli, with_spellings};
     use clap::CommandFactory;
 
     #[test]
     fn flags_do_not_clash() {
-        engine::with_spellings(Cli::command()).debug_assert();
+        with_spellings(Cli::command()).debug_assert();
     }
 }

@@ -18,3 +18,4 @@ pub use craft::{intrinsic_gas, prepare_blob_proofs};
 pub use manager::{
     PendingTx, SendError, SentTx, StartError, TxCandidate, TxManager, TxManagerStatus,
 };
+pub use opal_txqueue::{FailReason, QueueConfig};

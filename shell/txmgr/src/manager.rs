@@ -1,11 +1,11 @@
 //! The public handle.
 
 use crate::{config::TxManagerConfig, craft::Craft, worker::Worker};
-use alloy_eips::eip4844::Blob;
+use alloy_eips::{BlockNumHash, eip4844::Blob};
 use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_signer_local::PrivateKeySigner;
 use opal_rpc::{EthClient, RpcError};
-use opal_txqueue::{FailReason, QueueStatus};
+use opal_txqueue::{FailReason, Market, QueueStatus};
 use std::sync::Arc;
 use tokio::{
     sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch},
@@ -28,6 +28,9 @@ pub struct TxCandidate {
     pub value: U256,
     /// Gas limit; 0 estimates.
     pub gas_limit: u64,
+    /// An L1 block that the transaction rests on. It is sent only while L1 has that block, and
+    /// cancelled once L1 has another one in its place.
+    pub only_on: Option<BlockNumHash>,
 }
 
 /// A transaction that is mined and confirmed.
@@ -75,6 +78,18 @@ pub struct TxManagerStatus {
     pub queue: QueueStatus,
     /// The last confirmed transaction.
     pub last_confirmed: Option<SentTx>,
+    /// Transactions of the account that are mined.
+    pub nonce: u64,
+    /// Prices on L1, in wei.
+    pub market: Market,
+    /// Publications that a node took, raised versions among them.
+    pub published: u64,
+    /// Transactions confirmed, whatever their execution gave.
+    pub confirmed: u64,
+    /// Of those, how many reverted.
+    pub reverted: u64,
+    /// Looks at L1 that failed.
+    pub rpc_errors: u64,
     /// What keeps transactions from L1 at present, in words; `None` when nothing does.
     pub error: Option<String>,
 }

@@ -1,6 +1,6 @@
 //! What L1 shows: head, nonces, prices, receipts.
 
-use alloy_eips::BlockNumberOrTag;
+use alloy_eips::{BlockNumHash, BlockNumberOrTag};
 use alloy_primitives::{Address, B256, U64, U128};
 use opal_rpc::{EthClient, RpcError};
 use opal_txqueue::{L1View, Market, Receipt};
@@ -84,6 +84,27 @@ pub(crate) async fn receipts(l1: &EthClient, hashes: &[B256]) -> Result<Vec<Rece
         }
     }
     Ok(found)
+}
+
+/// Whether L1 has a block that somebody counts on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ground {
+    /// It has.
+    Holds,
+    /// It has another one in its place.
+    Gone,
+    /// It has none of that number: it lags behind, or was reorganised to a lower head.
+    Unknown,
+}
+
+/// Looks whether L1 has `block`.
+pub(crate) async fn ground(l1: &EthClient, block: BlockNumHash) -> Result<Ground, RpcError> {
+    let found = l1.header(BlockNumberOrTag::Number(block.number)).await?;
+    Ok(match found {
+        Some(found) if found.hash == block.hash => Ground::Holds,
+        Some(_) => Ground::Gone,
+        None => Ground::Unknown,
+    })
 }
 
 fn no_head(l1: &EthClient) -> RpcError {

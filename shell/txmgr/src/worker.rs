@@ -4,8 +4,9 @@ use crate::{
     config::TxManagerConfig,
     craft::{Craft, Prepared, Signed},
     manager::{SendError, SentTx, Submitted, TxManagerStatus},
-    observe,
+    observe::{self, Ground},
 };
+use alloy_eips::BlockNumHash;
 use alloy_primitives::{Address, B256};
 use alloy_rpc_types_eth::{TransactionInput, TransactionRequest};
 use opal_rpc::{EthClient, RpcError};
@@ -28,6 +29,11 @@ const SLEEP_MIN: Duration = Duration::from_millis(20);
 struct Candidate {
     tx: Prepared,
     answer: oneshot::Sender<Result<SentTx, SendError>>,
+    /// The block of L1 that it rests on.
+    only_on: Option<BlockNumHash>,
+    /// Whether a node may hold it.
+    is_published: bool,
+    is_cancelled: bool,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -44,7 +50,8 @@ pub(crate) struct Worker {
     viewed: Option<Instant>,
     candidates: BTreeMap<CandidateId, Candidate>,
     next_id: u64,
-    last_confirmed: Option<SentTx>,
+    /// What the status tells, apart from the queue.
+    told: TxManagerStatus,
     l1_error: Option<RpcError>,
 }
 
@@ -68,7 +75,7 @@ impl Worker {
             viewed: None,
             candidates: BTreeMap::new(),
             next_id: 0,
-            last_confirmed: None,
+            told: TxManagerStatus::default(),
             l1_error: None,
         }
     }
@@ -124,6 +131,7 @@ impl Worker {
     fn accept(&mut self, submitted: Submitted) {
         let id = CandidateId(self.next_id);
         self.next_id += 1;
+        let only_on = submitted.candidate.only_on;
         let tx = Prepared::new(submitted.candidate);
         let kind = if tx.blobs.is_empty() {
             TxKind::Dynamic
@@ -134,6 +142,9 @@ impl Worker {
         let candidate = Candidate {
             tx,
             answer: submitted.answer,
+            only_on,
+            is_published: false,
+            is_cancelled: false,
             _permit: submitted.permit,
         };
         self.candidates.insert(id, candidate);
@@ -148,6 +159,7 @@ impl Worker {
         {
             tracing::warn!(%error, "transaction manager cannot read L1; retrying");
         }
+        self.told.rpc_errors += u64::from(seen.is_err());
         self.l1_error = seen.err();
         self.viewed = Some(Instant::now());
     }
@@ -156,14 +168,91 @@ impl Worker {
         let view = observe::view(&self.l1, self.craft.address(), self.view.as_ref()).await?;
         self.view = Some(view);
         self.queue.on_l1(view, self.now_ms());
+        self.cancel_groundless().await?;
         let receipts = observe::receipts(&self.l1, &self.queue.watched()).await?;
         self.queue.on_receipts(&receipts, self.now_ms());
         Ok(())
     }
 
+    /// Cancels what rests on blocks that L1 has replaced.
+    async fn cancel_groundless(&mut self) -> Result<(), RpcError> {
+        let resting: Vec<_> = self
+            .candidates
+            .iter()
+            .filter(|(_, c)| c.is_published && !c.is_cancelled)
+            .filter_map(|(id, c)| Some((*id, c.only_on?)))
+            .collect();
+        for (id, block) in resting {
+            if observe::ground(&self.l1, block).await? == Ground::Gone {
+                self.cancel(id, block);
+            }
+        }
+        Ok(())
+    }
+
+    fn cancel(&mut self, id: CandidateId, block: BlockNumHash) {
+        tracing::warn!(
+            number = block.number,
+            hash = %block.hash,
+            "cancelling a transaction that rests on an L1 block which is gone"
+        );
+        if let Some(candidate) = self.candidates.get_mut(&id) {
+            candidate.is_cancelled = true;
+        }
+        self.queue.cancel(id, self.now_ms());
+    }
+
+    /// Whether a candidate may be sent now: L1 must still have the block that it rests on.
+    async fn may_send(&mut self, publish: &Publish) -> bool {
+        let Payload::Candidate(id) = publish.payload else {
+            return true;
+        };
+        let candidate = self.candidates.get(&id);
+        let Some((block, is_published)) =
+            candidate.and_then(|c| Some((c.only_on?, c.is_published)))
+        else {
+            return true;
+        };
+        let (refusal, is_gone) = match observe::ground(&self.l1, block).await {
+            Ok(Ground::Holds) => return true,
+            Ok(Ground::Gone) => {
+                let words = format!(
+                    "not sent: L1 block {} ({}), which it rests on, is gone",
+                    block.number, block.hash
+                );
+                match is_published {
+                    true => (Refusal::Temporary(words), true),
+                    false => (Refusal::Rejected(words), false),
+                }
+            }
+            Ok(Ground::Unknown) => {
+                let words = format!(
+                    "L1 does not have block {}, which the transaction rests on",
+                    block.number
+                );
+                (Refusal::Temporary(words), false)
+            }
+            Err(error) => (Refusal::Temporary(error.to_string()), false),
+        };
+        self.queue
+            .on_refused(publish.ticket, None, refusal, self.now_ms());
+        if is_gone {
+            self.cancel(id, block);
+        }
+        false
+    }
+
     async fn publish_due(&mut self) {
         while let Some(publish) = self.queue.poll(self.now_ms()) {
+            if !self.may_send(&publish).await {
+                continue;
+            }
             let signed = self.sign(&publish).await;
+            if let (Ok(_), Payload::Candidate(id)) = (&signed, publish.payload)
+                && let Some(candidate) = self.candidates.get_mut(&id)
+            {
+                candidate.is_published = true;
+            }
             let hash = signed.as_ref().ok().map(|signed| signed.hash);
             let answer = match signed {
                 Ok(signed) => self.send(&publish, signed).await,
@@ -173,6 +262,7 @@ impl Worker {
             match answer {
                 Ok(hash) => {
                     tracing::debug!(%hash, nonce = publish.nonce, kind = ?publish.kind, fees = ?publish.fees, "published");
+                    self.told.published += 1;
                     self.queue.on_published(publish.ticket, hash, now_ms);
                 }
                 Err((hash, refusal)) => {
@@ -238,7 +328,9 @@ impl Worker {
                         success: receipt.success,
                     };
                     tracing::debug!(hash = %sent.hash, block = sent.block_number, "confirmed");
-                    self.last_confirmed = Some(sent);
+                    self.told.last_confirmed = Some(sent);
+                    self.told.confirmed += 1;
+                    self.told.reverted += u64::from(!sent.success);
                     (id, Ok(sent))
                 }
                 Outcome::Failed { id, reason } => {
@@ -257,10 +349,13 @@ impl Worker {
             (None, Some(blocked)) => Some(self.in_words(blocked)),
             (None, None) => None,
         };
+        let view = self.view.unwrap_or_default();
         let status = TxManagerStatus {
             queue,
-            last_confirmed: self.last_confirmed,
             error,
+            nonce: view.nonce_latest,
+            market: view.market,
+            ..self.told.clone()
         };
         self.status.send_if_modified(|old| {
             let is_new = *old != status;

@@ -40,6 +40,10 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "shell/proposer",
+        &["core/protocol", "shell/rpc", "shell/txmgr"],
+    ),
+    (
         "shell/devnet",
         &["core/protocol", "core/execution", "shell/*"],
     ),

@@ -19,7 +19,9 @@ mod storage;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use spellings::with_spellings;
+pub(crate) use pool::time;
+pub(crate) use run::stop_signal;
+pub(crate) use spellings::{taught, with_spellings};
 
 use clap::{Args, Subcommand};
 use std::fmt;
@@ -83,6 +85,6 @@ impl fmt::Display for UsageError {
 impl std::error::Error for UsageError {}
 
 /// An error about flags.
-fn usage(problem: impl Into<String>) -> eyre::Report {
+pub(crate) fn usage(problem: impl Into<String>) -> eyre::Report {
     eyre::Report::new(UsageError(problem.into()))
 }

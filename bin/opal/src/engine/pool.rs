@@ -117,7 +117,7 @@ impl PoolArgs {
 }
 
 /// A time as geth writes it (`3h0m0s`, `200ms`), or plain seconds, as reth does.
-pub(super) fn time(text: &str) -> Result<Duration, String> {
+pub(crate) fn time(text: &str) -> Result<Duration, String> {
     let wrong = || format!("`{text}` is no time; write `1h30m`, `90s`, `200ms` or seconds");
     if let Ok(seconds) = text.parse() {
         return Ok(Duration::from_secs(seconds));

@@ -152,7 +152,7 @@ async fn until_stopped(engine: &Engine) -> eyre::Result<()> {
 }
 
 /// SIGINT or SIGTERM.
-pub(super) async fn stop_signal() {
+pub(crate) async fn stop_signal() {
     use tokio::signal::unix::{SignalKind, signal};
     let terminate = async {
         match signal(SignalKind::terminate()) {

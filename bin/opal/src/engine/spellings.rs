@@ -11,18 +11,20 @@ const PREFIXES: [&str; 3] = ["OPAL_ENGINE_", "GETH_", "OP_GETH_"];
 
 /// Teaches the `engine` subcommand and all below it the spellings.
 pub(crate) fn with_spellings(command: Command) -> Command {
-    command.mut_subcommand("engine", taught)
+    command.mut_subcommand("engine", |engine| taught(engine, &PREFIXES))
 }
 
-fn taught(command: Command) -> Command {
+/// Teaches a service's subcommand and all below it; `prefixes` are those of its environment
+/// variables.
+pub(crate) fn taught(command: Command, prefixes: &[&str]) -> Command {
     let names: Vec<String> = command
         .get_subcommands()
         .map(|sub| sub.get_name().to_owned())
         .filter(|name| name != "help")
         .collect();
-    let command = command.mut_args(|arg| switch(variable(arg)));
+    let command = command.mut_args(|arg| switch(variable(arg, prefixes)));
     names.into_iter().fold(command, |command, name| {
-        command.mut_subcommand(name, taught)
+        command.mut_subcommand(name, |below| taught(below, prefixes))
     })
 }
 
@@ -43,12 +45,12 @@ fn switch(arg: Arg) -> Arg {
 }
 
 /// The environment variable of a flag: of those that its names give, one that is set.
-fn variable(arg: Arg) -> Arg {
+fn variable(arg: Arg, prefixes: &[&str]) -> Arg {
     let Some(long) = arg.get_long() else {
         return arg;
     };
     let aliases = arg.get_all_aliases().unwrap_or_default();
-    let names: Vec<String> = PREFIXES
+    let names: Vec<String> = prefixes
         .iter()
         .flat_map(|prefix| {
             let all = std::iter::once(&long).chain(&aliases);

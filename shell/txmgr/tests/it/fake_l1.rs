@@ -58,7 +58,13 @@ pub(crate) struct State {
     /// Makes the blocks of another branch differ.
     pub(crate) branch: u64,
     pub(crate) refused: Vec<String>,
+    /// The contracts, as far as there are any.
+    pub(crate) contracts: Option<Contracts>,
 }
+
+/// Answers `eth_call`: target and input. An answer depends on what is mined, so that reorgs undo
+/// what contracts hold. An error is the data of a revert.
+pub(crate) type Contracts = fn(&State, Address, &[u8]) -> Result<Vec<u8>, Vec<u8>>;
 
 pub(crate) struct FakeL1 {
     pub(crate) state: Arc<Mutex<State>>,
@@ -80,6 +86,7 @@ impl FakeL1 {
             min_tip: 0,
             branch: 0,
             refused: vec![],
+            contracts: None,
         }));
         state.lock().unwrap().mine();
         let (url, server) = serve(state.clone(), &METHODS).await;
@@ -102,10 +109,37 @@ impl FakeL1 {
 /// Name and body of an RPC method.
 pub(crate) type Method<S> = (&'static str, fn(&mut S, &[Value]) -> Answer);
 
-const METHODS: [Method<State>; 8] = [
+const METHODS: [Method<State>; 11] = [
     ("eth_chainId", |_, _| Ok(json!(U64::from(CHAIN_ID)))),
-    ("eth_getBlockByNumber", |state, _| {
-        Ok(state.head().to_json())
+    ("eth_getBlockByNumber", |state, params| {
+        let number = params.first().and_then(|p| parse::<U64>(p).ok());
+        Ok(match number {
+            Some(number) => state
+                .blocks
+                .get(number.to::<usize>())
+                .map_or(Value::Null, L1Block::to_json),
+            None => state.head().to_json(),
+        })
+    }),
+    ("eth_getBalance", |state, _| {
+        let ether = u128::from(state.has_funds) * 1_000_000_000_000_000_000;
+        Ok(json!(U128::from(ether)))
+    }),
+    ("eth_getCode", |state, params| {
+        let address: Address = parse(&params[0])?;
+        // Whatever a contract answers nothing to is none.
+        let is_there = state
+            .contracts
+            .is_some_and(|call| call(state, address, &[]).is_ok());
+        Ok(json!(if is_there { "0x00" } else { "0x" }))
+    }),
+    ("eth_call", |state, params| {
+        let to: Address = parse(&params[0]["to"])?;
+        let input: Bytes = parse(&params[0]["input"])?;
+        let contracts = state.contracts.ok_or("execution reverted")?;
+        contracts(state, to, &input)
+            .map(|output| json!(Bytes::from(output)))
+            .map_err(|data| format!("execution reverted|{}", Bytes::from(data)))
     }),
     ("eth_getTransactionCount", |state, params| {
         let address: Address = parse(&params[0])?;
@@ -163,7 +197,10 @@ pub(crate) async fn serve<S: Down + Send + 'static>(
                 } else {
                     method(&mut state, &params)
                 };
-                answer.map_err(|words| ErrorObjectOwned::owned(-32000, words, None::<()>))
+                answer.map_err(|words| match words.split_once('|') {
+                    Some((words, data)) => ErrorObjectOwned::owned(3, words, Some(data)),
+                    None => ErrorObjectOwned::owned(-32000, words, None::<()>),
+                })
             })
             .unwrap();
     }

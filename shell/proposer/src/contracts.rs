@@ -1,0 +1,379 @@
+//! The two contracts that take proposals, as they are read and called.
+
+use crate::{
+    config::{ProposerError, Target},
+    decide::Proposal,
+};
+use alloy_eips::{BlockId, BlockNumberOrTag};
+use alloy_primitives::{Address, B256, Bytes, U256, hex, keccak256};
+use alloy_rpc_types_eth::{TransactionInput, TransactionRequest};
+use alloy_sol_types::{SolCall, SolValue, sol};
+use opal_rpc::{EthClient, RpcError};
+use opal_txmgr::TxCandidate;
+
+sol! {
+    interface IGameFactory {
+        function version() external view returns (string);
+        function gameImpls(uint32 gameType) external view returns (address);
+        function initBonds(uint32 gameType) external view returns (uint256);
+        function gameCount() external view returns (uint256);
+        function gameAtIndex(uint256 index)
+            external view returns (uint32 gameType, uint64 timestamp, address proxy);
+        function games(uint32 gameType, bytes32 rootClaim, bytes calldata extraData)
+            external view returns (address proxy, uint64 timestamp);
+        function create(uint32 gameType, bytes32 rootClaim, bytes calldata extraData)
+            external payable returns (address proxy);
+    }
+
+    interface IGame {
+        function gameCreator() external view returns (address);
+    }
+
+    interface IOutputOracle {
+        function version() external view returns (string);
+        function nextBlockNumber() external view returns (uint256);
+        function proposeL2Output(
+            bytes32 outputRoot, uint256 l2BlockNumber, bytes32 l1BlockHash, uint256 l1BlockNumber
+        ) external payable;
+    }
+}
+
+/// Games that are looked at for our last one, newest first. The factory of a chain with many
+/// proposers may hold tens of thousands.
+const SCAN_GAMES_MAX: u64 = 1_000;
+/// Games asked for at once.
+const SCAN_STEP: u64 = 16;
+/// Game types that an error message looks for.
+const TYPES_LOOKED_FOR: [u32; 13] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 254, 255];
+
+/// What the errors of factory and games mean.
+const REVERTS: [(&str, &str); 9] = [
+    (
+        "BadAuth()",
+        "this game type takes proposals from another key only",
+    ),
+    (
+        "GameAlreadyExists(bytes32)",
+        "somebody proposed the same already",
+    ),
+    (
+        "UnexpectedRootClaim(bytes32)",
+        "the anchor state is newer than the proposed block",
+    ),
+    (
+        "AnchorRootNotFound()",
+        "the anchor state registry has no anchor for this game type",
+    ),
+    (
+        "NoImplementation(uint32)",
+        "the factory has no games of this type any more",
+    ),
+    ("IncorrectBondAmount()", "the bond was changed meanwhile"),
+    ("InsufficientBond()", "the bond was changed meanwhile"),
+    (
+        "GamePaused()",
+        "the chain's bridge is paused by its guardian",
+    ),
+    (
+        "BadExtraData()",
+        "this game type wants other data than a block number",
+    ),
+];
+
+/// One of the contracts on one L1.
+#[derive(Clone, Debug)]
+pub(crate) struct Contract {
+    pub(crate) l1: EthClient,
+    pub(crate) target: Target,
+    pub(crate) proposer: Address,
+}
+
+impl Contract {
+    /// Makes sure that the contract is there, is what the configuration says, and that the
+    /// account can pay.
+    pub(crate) async fn check(&self, chain_id: u64) -> Result<(), ProposerError> {
+        let kind = match self.target {
+            Target::Games { .. } => "DisputeGameFactory",
+            Target::Oracle(_) => "L2OutputOracle",
+        };
+        let wrong = |problem: String| ProposerError::NoContract {
+            address: self.target.address(),
+            chain_id,
+            endpoint: self.l1.endpoint().to_owned(),
+            kind,
+            problem,
+        };
+        let code = self.l1.code(self.target.address(), latest()).await?;
+        if code.is_empty() {
+            return Err(wrong("there is no contract at that address".into()));
+        }
+        let answers = |error: RpcError| match error {
+            RpcError::Response { .. } | RpcError::Malformed { .. } => wrong(format!(
+                "the contract there does not answer as one ({error})"
+            )),
+            other => other.into(),
+        };
+        let version = self
+            .read(IGameFactory::versionCall {})
+            .await
+            .map_err(answers)?;
+        match self.target {
+            Target::Games {
+                factory, game_type, ..
+            } => {
+                let implementation = self
+                    .read(IGameFactory::gameImplsCall {
+                        gameType: game_type,
+                    })
+                    .await
+                    .map_err(answers)?;
+                if implementation.is_zero() {
+                    return Err(ProposerError::UnknownGameType {
+                        factory,
+                        game_type,
+                        known: self.known_types().await,
+                    });
+                }
+            }
+            Target::Oracle(_) => {
+                let call = IOutputOracle::nextBlockNumberCall {};
+                self.read(call).await.map_err(answers)?;
+            }
+        }
+        tracing::info!(address = %self.target.address(), version, "found the {kind}");
+        let (balance, bond) = (self.balance().await?, self.bond().await?);
+        if balance.is_zero() || balance < bond {
+            return Err(ProposerError::Unfunded {
+                address: self.proposer,
+                chain_id,
+                balance,
+                bond,
+            });
+        }
+        Ok(())
+    }
+
+    /// Wei that the proposer's account has.
+    pub(crate) async fn balance(&self) -> Result<U256, RpcError> {
+        self.l1.balance(self.proposer, latest()).await
+    }
+
+    /// Time of our last game of this type, if it began at `since` or later.
+    pub(crate) async fn last_game(
+        &self,
+        game_type: u32,
+        since: u64,
+    ) -> Result<Option<u64>, RpcError> {
+        let count = self.read(IGameFactory::gameCountCall {}).await?;
+        let mut end = count.saturating_to::<u64>();
+        let last = end.saturating_sub(SCAN_GAMES_MAX);
+        while end > last {
+            let start = end.saturating_sub(SCAN_STEP).max(last);
+            let reads = (start..end).rev().map(|index| {
+                self.read(IGameFactory::gameAtIndexCall {
+                    index: U256::from(index),
+                })
+            });
+            for game in futures::future::try_join_all(reads).await? {
+                if game.timestamp < since {
+                    return Ok(None);
+                }
+                if game.gameType == game_type && self.creator(game.proxy).await? == self.proposer {
+                    return Ok(Some(game.timestamp));
+                }
+            }
+            end = start;
+        }
+        Ok(None)
+    }
+
+    /// Whether the factory has this very proposal, from whomever.
+    pub(crate) async fn has_game(
+        &self,
+        game_type: u32,
+        proposal: &Proposal,
+    ) -> Result<bool, RpcError> {
+        let found = self
+            .read(IGameFactory::gamesCall {
+                gameType: game_type,
+                rootClaim: proposal.output_root,
+                extraData: extra_data(proposal),
+            })
+            .await?;
+        Ok(!found.proxy.is_zero())
+    }
+
+    /// The L2 block that the oracle wants next.
+    pub(crate) async fn next_block(&self) -> Result<u64, RpcError> {
+        let next = self.read(IOutputOracle::nextBlockNumberCall {}).await?;
+        Ok(next.saturating_to())
+    }
+
+    /// The transaction that makes a proposal.
+    pub(crate) async fn candidate(&self, proposal: &Proposal) -> Result<TxCandidate, RpcError> {
+        let data = match self.target {
+            Target::Games { game_type, .. } => IGameFactory::createCall {
+                gameType: game_type,
+                rootClaim: proposal.output_root,
+                extraData: extra_data(proposal),
+            }
+            .abi_encode(),
+            Target::Oracle(_) => IOutputOracle::proposeL2OutputCall {
+                outputRoot: proposal.output_root,
+                l2BlockNumber: U256::from(proposal.l2.number),
+                l1BlockHash: proposal.current_l1.hash,
+                l1BlockNumber: U256::from(proposal.current_l1.number),
+            }
+            .abi_encode(),
+        };
+        Ok(TxCandidate {
+            to: Some(self.target.address()),
+            data: data.into(),
+            value: self.bond().await?,
+            only_on: Some(proposal.ground),
+            ..TxCandidate::default()
+        })
+    }
+
+    /// Tries a transaction without sending it; in words why the contract refuses it.
+    pub(crate) async fn rehearse(&self, tx: &TxCandidate) -> Result<Result<(), String>, RpcError> {
+        let request = self.request(tx.data.clone(), tx.value);
+        match self.l1.call(&request, latest()).await {
+            Ok(_) => Ok(Ok(())),
+            Err(RpcError::Response { message, data, .. }) => Ok(Err(in_words(&message, &data))),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Wei that go with each proposal.
+    async fn bond(&self) -> Result<U256, RpcError> {
+        match self.target {
+            Target::Games { game_type, .. } => {
+                let call = IGameFactory::initBondsCall {
+                    gameType: game_type,
+                };
+                self.read(call).await
+            }
+            Target::Oracle(_) => Ok(U256::ZERO),
+        }
+    }
+
+    async fn creator(&self, game: Address) -> Result<Address, RpcError> {
+        self.read_at(game, IGame::gameCreatorCall {}).await
+    }
+
+    /// The types that the factory does have, for an error message.
+    async fn known_types(&self) -> String {
+        let mut known = Vec::new();
+        for game_type in TYPES_LOOKED_FOR {
+            let call = IGameFactory::gameImplsCall {
+                gameType: game_type,
+            };
+            if self
+                .read(call)
+                .await
+                .is_ok_and(|address| !address.is_zero())
+            {
+                known.push(game_type.to_string());
+            }
+        }
+        match known.is_empty() {
+            true => "it has no games of any usual type".into(),
+            false => format!("it has those of type {}", known.join(", ")),
+        }
+    }
+
+    fn request(&self, data: Bytes, value: U256) -> TransactionRequest {
+        TransactionRequest {
+            from: Some(self.proposer),
+            to: Some(self.target.address().into()),
+            value: Some(value),
+            input: TransactionInput::new(data),
+            ..TransactionRequest::default()
+        }
+    }
+
+    async fn read<C: SolCall>(&self, call: C) -> Result<C::Return, RpcError> {
+        self.read_at(self.target.address(), call).await
+    }
+
+    async fn read_at<C: SolCall>(&self, to: Address, call: C) -> Result<C::Return, RpcError> {
+        let request = TransactionRequest {
+            to: Some(to.into()),
+            input: TransactionInput::new(call.abi_encode().into()),
+            ..TransactionRequest::default()
+        };
+        let answer = self.l1.call(&request, latest()).await?;
+        C::abi_decode_returns(&answer).map_err(|e| RpcError::Malformed {
+            endpoint: self.l1.endpoint().to_owned(),
+            method: format!("eth_call of {} at {to}", C::SIGNATURE),
+            problem: e.to_string(),
+        })
+    }
+}
+
+/// The L2 block number, as one word.
+fn extra_data(proposal: &Proposal) -> Bytes {
+    U256::from(proposal.l2.number).abi_encode().into()
+}
+
+/// What a node says of a call that failed, and what the error in `data` means.
+fn in_words(message: &str, data: &str) -> String {
+    let bytes = hex::decode(data.trim_matches('"')).unwrap_or_default();
+    let known = REVERTS
+        .iter()
+        .find(|(name, _)| bytes.get(..4) == keccak256(name).get(..4));
+    if let Some((name, meaning)) = known {
+        return format!("{meaning} ({name})");
+    }
+    match bytes.len() {
+        0 => message.to_owned(),
+        _ => format!("{message} ({})", hex::encode_prefixed(&bytes)),
+    }
+}
+
+fn latest() -> BlockId {
+    BlockId::Number(BlockNumberOrTag::Latest)
+}
+
+/// What L1 has: its head and the hashes of blocks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct L1Head {
+    pub(crate) number: u64,
+    pub(crate) time: u64,
+}
+
+/// L1's head.
+pub(crate) async fn l1_head(l1: &EthClient) -> Result<L1Head, RpcError> {
+    let head = l1.header(BlockNumberOrTag::Latest).await?;
+    let head = head.ok_or_else(|| RpcError::Malformed {
+        endpoint: l1.endpoint().to_owned(),
+        method: "eth_getBlockByNumber".to_owned(),
+        problem: "there is no latest block".to_owned(),
+    })?;
+    Ok(L1Head {
+        number: head.header.number,
+        time: head.header.timestamp,
+    })
+}
+
+/// The hash that L1 has at a number.
+pub(crate) async fn l1_hash(l1: &EthClient, number: u64) -> Result<Option<B256>, RpcError> {
+    let block = l1.header(BlockNumberOrTag::Number(number)).await?;
+    Ok(block.map(|block| block.hash))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reverts_are_told_in_words() {
+        let selector = hex::encode_prefixed(&keccak256("BadAuth()")[..4]);
+        let words = in_words("execution reverted", &format!("\"{selector}\""));
+        assert!(words.contains("another key"), "{words}");
+        assert_eq!(in_words("no money", ""), "no money");
+        assert_eq!(in_words("reverted", "\"0x1234\""), "reverted (0x1234)");
+        assert_eq!(in_words("reverted", "garbage"), "reverted");
+    }
+}
