@@ -2,8 +2,10 @@
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+mod deploy;
 mod devnet;
 mod engine;
+mod genesis;
 mod inspect;
 mod logging;
 mod proposer;
@@ -20,6 +22,10 @@ struct Cli {
 enum Command {
     /// Run a whole rollup on this machine: an L1, a sequencer, a batcher and a verifier.
     Devnet(Box<devnet::DevnetArgs>),
+    /// Make the files that a rollup starts from: genesis, rollup configuration, L1 genesis.
+    Genesis(genesis::GenesisArgs),
+    /// Deploy the contracts of a rollup on an L1.
+    Deploy(deploy::DeployArgs),
     /// Run the execution engine of a rollup, or look after its data.
     Engine(Box<engine::EngineArgs>),
     /// Propose L2's state to L1, so that withdrawals can be proven.
@@ -33,6 +39,8 @@ fn main() -> std::process::ExitCode {
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let result = match cli.command {
         Command::Devnet(args) => devnet::run(*args),
+        Command::Genesis(args) => genesis::run(args),
+        Command::Deploy(args) => deploy::run(args),
         Command::Engine(args) => engine::run(*args),
         Command::Proposer(args) => proposer::run(*args),
         Command::Inspect(args) => inspect::run(args),

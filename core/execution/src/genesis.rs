@@ -27,6 +27,8 @@ pub struct GenesisBlock {
     pub header: Header,
     /// Hash of the header.
     pub hash: B256,
+    /// Storage root of the message passer, which is part of the output root.
+    pub message_passer_storage_root: B256,
     /// Its state, as changes of the empty state.
     pub diff: StateDiff,
     /// All trie nodes of its state.
@@ -88,6 +90,7 @@ pub fn genesis(genesis: &Genesis, chain: &ChainConfig) -> GenesisBlock {
     GenesisBlock {
         header,
         hash,
+        message_passer_storage_root: passer,
         diff,
         nodes,
         trie,

@@ -36,3 +36,9 @@ pub const BASE_FEE_VAULT: Address = address!("4200000000000000000000000000000000
 pub const L1_FEE_VAULT: Address = address!("420000000000000000000000000000000000001a");
 /// OperatorFeeVault: collects operator fees (Isthmus).
 pub const OPERATOR_FEE_VAULT: Address = address!("420000000000000000000000000000000000001b");
+/// SchemaRegistry: schemas of attestations.
+pub const SCHEMA_REGISTRY: Address = address!("4200000000000000000000000000000000000020");
+/// EAS: attestations.
+pub const EAS: Address = address!("4200000000000000000000000000000000000021");
+/// GovernanceToken, which not every chain has, and which has no proxy.
+pub const GOVERNANCE_TOKEN: Address = address!("4200000000000000000000000000000000000042");

@@ -14,6 +14,9 @@ pub struct Descriptor {
     pub l2: L2Endpoints,
     /// Funded accounts, on both layers.
     pub accounts: Vec<Account>,
+    /// The accounts of the services. They are funded as well.
+    #[serde(default)]
+    pub roles: BTreeMap<String, Account>,
     /// Contract addresses by name; those on L1 and the predeploys of L2.
     pub contracts: BTreeMap<String, Address>,
     /// `rollup.json`.

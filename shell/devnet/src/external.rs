@@ -3,7 +3,7 @@
 use crate::{
     config::{DevnetConfig, ExternalL1},
     error::DevnetError,
-    genesis::{DeployPlan, Fees, PlannedTx, deploy_plan, roles},
+    genesis::{Anchor, Fees, PlannedTx, anchor, deploy_plan, finish_plan, l2_genesis, roles},
     home::{Home, deploy_config},
 };
 use alloy_consensus::{SignableTransaction, TxEnvelope};
@@ -51,19 +51,48 @@ pub(crate) async fn deploy(
         .transaction_count(deployer.address(), pending)
         .await?;
     let plan = deploy_plan(&deploy, nonce);
+    let finish = |output_root, l2_time| {
+        let anchor = Anchor {
+            output_root,
+            l2_time,
+        };
+        finish_plan(&deploy, &plan.addresses, plan.next_nonce, anchor)
+    };
     let price = client.gas_price().await?;
     let fees = Fees {
         max_fee_per_gas: price.saturating_mul(FEE_HEADROOM).max(2),
         max_priority_fee_per_gas: 1.min(price),
     };
-    check_funds(&client, &plan, fees).await?;
+    // What the last part costs does not depend on the output.
+    let whole = plan.transactions.iter().cloned();
+    let whole: Vec<_> = whole.chain(finish(B256::ZERO, 0)).collect();
+    check_funds(&client, &whole, fees).await?;
     info!(
-        transactions = plan.transactions.len(),
+        transactions = whole.len(),
         endpoint = client.endpoint(),
         "deploying on L1"
     );
+    let block = send(&client, chain_id, fees, &plan.transactions).await?;
+    let origin = by_hash(&client, block).await?;
+    // Fork times count from the block that the rollup starts from.
+    let mut settled = deploy_config(config, origin.time)?;
+    settled.l1_chain_id = chain_id;
+    let first = anchor(&settled, &l2_genesis(&settled, &plan.addresses, origin));
+    let last = finish(first.output_root, first.l2_time);
+    send(&client, chain_id, fees, &last).await?;
+    Home::on_l1(config, &settled, &plan.addresses, origin, None)
+}
+
+/// Sends transactions and waits until all are mined; the hash of the block with the last.
+async fn send(
+    client: &EthClient,
+    chain_id: u64,
+    fees: Fees,
+    transactions: &[PlannedTx],
+) -> Result<B256, DevnetError> {
+    let deployer = roles().owner;
     let mut sent = Vec::new();
-    for planned in &plan.transactions {
+    for planned in transactions {
         let tx = planned.unsigned(chain_id, fees);
         let signature = deployer
             .sign_hash_sync(&tx.signature_hash())
@@ -73,20 +102,20 @@ pub(crate) async fn deploy(
     }
     let mut block = B256::ZERO;
     for (planned, hash) in sent {
-        block = mined(&client, planned, hash).await?;
+        block = mined(client, planned, hash).await?;
     }
-    let origin = by_hash(&client, block).await?;
-    // Fork times count from the block that the rollup starts from.
-    let mut deploy = deploy_config(config, origin.time)?;
-    deploy.l1_chain_id = chain_id;
-    Home::on_l1(config, &deploy, &plan.addresses, origin, None)
+    Ok(block)
 }
 
-async fn check_funds(client: &EthClient, plan: &DeployPlan, fees: Fees) -> Result<(), DevnetError> {
+async fn check_funds(
+    client: &EthClient,
+    transactions: &[PlannedTx],
+    fees: Fees,
+) -> Result<(), DevnetError> {
     let deployer = roles().owner.address();
     let latest = BlockId::Number(BlockNumberOrTag::Latest);
     let balance = client.balance(deployer, latest).await?;
-    let needed = plan.transactions.iter().fold(U256::ZERO, |sum, tx| {
+    let needed = transactions.iter().fold(U256::ZERO, |sum, tx| {
         let gas = U256::from(tx.gas_limit) * U256::from(fees.max_fee_per_gas);
         sum.saturating_add(gas).saturating_add(tx.value)
     });

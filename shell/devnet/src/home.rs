@@ -7,7 +7,7 @@
 use crate::{
     config::{DevnetConfig, fork_times},
     error::DevnetError,
-    genesis::{DeployConfig, dev_upgrades, l1_genesis, l2_genesis, rollup_config},
+    genesis::{DeployConfig, dev_upgrades, l1_genesis, l2_dev_token, l2_genesis, rollup_config},
 };
 use alloy_genesis::Genesis;
 use alloy_primitives::Address;
@@ -23,7 +23,8 @@ use std::{
 use tracing::info;
 
 /// Version of the folder's layout.
-const FORMAT: u32 = 1;
+/// 2: the whole set of bridge contracts.
+const FORMAT: u32 = 2;
 
 /// What a devnet is built on.
 pub(crate) struct Home {
@@ -86,7 +87,7 @@ impl Home {
             l1,
             l2,
             rollup,
-            addresses: addresses.by_name(),
+            addresses: names(addresses),
             upgrades: dev_upgrades(deploy, origin),
             l1_block_time: config.l1_block_time,
             jwt: config.datadir.join("jwt.hex"),
@@ -172,12 +173,23 @@ impl Home {
     }
 }
 
+/// The addresses of L1 by name, and that of the token for trying out on L2.
+fn names(addresses: &crate::genesis::Addresses) -> BTreeMap<String, Address> {
+    let mut names = addresses.by_name();
+    if !addresses.dev_token.is_zero() {
+        names.insert("L2DevToken".to_owned(), l2_dev_token(addresses));
+    }
+    names
+}
+
 /// The deployment that the flags describe, for a genesis at `time`.
 pub(crate) fn deploy_config(config: &DevnetConfig, time: u64) -> Result<DeployConfig, DevnetError> {
     let forks = fork_times(&config.forks, time).map_err(DevnetError::Config)?;
     Ok(DeployConfig {
         l2_block_time: config.block_time,
         seq_window_size: config.seq_window_size,
+        // Somebody else's L1 may lack it; ours has it where people look.
+        deploy_multicall3: config.external_l1.is_some(),
         ..DeployConfig::dev(time, forks)
     })
 }

@@ -10,12 +10,13 @@ mod descriptor;
 mod dev_l1;
 mod error;
 mod external;
-pub mod genesis;
 mod home;
 mod report;
 mod run;
 mod status;
 mod wiring;
+
+pub use opal_genesis as genesis;
 
 pub use config::{DataAvailability, DevnetConfig, ExternalL1, ForkRequest, Ports, fork_times};
 pub use descriptor::{Account, Descriptor, L1Endpoints, L2Endpoints, NodeEndpoints};

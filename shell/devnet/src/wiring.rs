@@ -10,6 +10,7 @@ use crate::{
     home::Home,
 };
 use alloy_primitives::Address;
+use alloy_signer_local::PrivateKeySigner;
 use opal_batcher::{BatcherConfig, BatcherHandle};
 use opal_engine::{ChainConfig, Engine, EngineConfig};
 use opal_l1::{L1Options, L1Source};
@@ -17,7 +18,7 @@ use opal_node::{NodeConfig, NodeHandle, NodeMode};
 use opal_protocol::{L1ChainConfig, predeploys};
 use opal_rpc::{BeaconClient, EthClient, JwtSecret, RollupClient, SyncStatus};
 use opal_txmgr::TxManagerConfig;
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 /// How often services ask for news. Everything is on this machine, so asking is cheap.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
@@ -332,6 +333,10 @@ fn describe(
         L1::External(_) => None,
     };
     let mut contracts = home.addresses.clone();
+    // The built-in L1 has it where people look for it.
+    contracts
+        .entry("Multicall3".to_owned())
+        .or_insert(genesis::MULTICALL3);
     contracts.extend(L2_CONTRACTS.map(|(name, address)| (name.to_owned(), address)));
     let rollup_config = serde_json::to_value(&home.rollup)
         .map_err(|e| DevnetError::Config(format!("rollup config: {e}")))?;
@@ -348,23 +353,61 @@ fn describe(
             verifier: verifier.endpoints(),
             batcher: batcher.rpc_url(),
         },
-        accounts: genesis::dev_accounts()
-            .into_iter()
-            .map(|key| Account {
-                address: key.address(),
-                private_key: key.to_bytes(),
-            })
-            .collect(),
+        accounts: genesis::dev_accounts().iter().map(account).collect(),
+        roles: roles(),
         contracts,
         rollup_config,
         jwt: home.jwt.display().to_string(),
     })
 }
 
-/// Predeploys by the names of their contracts.
-const L2_CONTRACTS: [(&str, Address); 4] = [
+/// The services' accounts by name.
+fn roles() -> BTreeMap<String, Account> {
+    let roles = genesis::roles();
+    [
+        ("owner", &roles.owner),
+        ("batcher", &roles.batcher),
+        ("proposer", &roles.proposer),
+        ("challenger", &roles.challenger),
+        ("sequencer", &roles.sequencer),
+    ]
+    .map(|(name, key)| (name.to_owned(), account(key)))
+    .into()
+}
+
+fn account(key: &PrivateKeySigner) -> Account {
+    Account {
+        address: key.address(),
+        private_key: key.to_bytes(),
+    }
+}
+
+/// Predeploys by the names of their contracts; a name that L1 has too is marked.
+const L2_CONTRACTS: [(&str, Address); 17] = [
+    ("WETH", predeploys::WETH9),
+    (
+        "L2CrossDomainMessenger",
+        predeploys::L2_CROSS_DOMAIN_MESSENGER,
+    ),
     ("GasPriceOracle", predeploys::GAS_PRICE_ORACLE),
+    ("L2StandardBridge", predeploys::L2_STANDARD_BRIDGE),
+    ("SequencerFeeVault", predeploys::SEQUENCER_FEE_VAULT),
+    (
+        "L2OptimismMintableERC20Factory",
+        predeploys::OPTIMISM_MINTABLE_ERC20_FACTORY,
+    ),
+    ("L2ERC721Bridge", predeploys::L2_ERC721_BRIDGE),
     ("L1Block", predeploys::L1_BLOCK),
     ("L2ToL1MessagePasser", predeploys::L2_TO_L1_MESSAGE_PASSER),
-    ("SequencerFeeVault", predeploys::SEQUENCER_FEE_VAULT),
+    (
+        "OptimismMintableERC721Factory",
+        predeploys::OPTIMISM_MINTABLE_ERC721_FACTORY,
+    ),
+    ("L2ProxyAdmin", predeploys::PROXY_ADMIN),
+    ("BaseFeeVault", predeploys::BASE_FEE_VAULT),
+    ("L1FeeVault", predeploys::L1_FEE_VAULT),
+    ("OperatorFeeVault", predeploys::OPERATOR_FEE_VAULT),
+    ("SchemaRegistry", predeploys::SCHEMA_REGISTRY),
+    ("EAS", predeploys::EAS),
+    ("L2Multicall3", genesis::MULTICALL3),
 ];

@@ -44,6 +44,10 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["core/protocol", "shell/rpc", "shell/txmgr"],
     ),
     (
+        "shell/genesis",
+        &["core/protocol", "core/execution", "shell/rpc", "shell/txmgr"],
+    ),
+    (
         "shell/devnet",
         &["core/protocol", "core/execution", "shell/*"],
     ),

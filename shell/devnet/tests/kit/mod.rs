@@ -192,11 +192,23 @@ impl Wallet {
 
     /// Signs an EIP-1559 transaction with the next nonce.
     pub async fn sign(&self, on: &EthClient, to: Address, value: U256, data: Bytes) -> Bytes {
+        let gas = gas_for(&data);
+        self.sign_with_gas(on, to, value, data, gas).await
+    }
+
+    async fn sign_with_gas(
+        &self,
+        on: &EthClient,
+        to: Address,
+        value: U256,
+        data: Bytes,
+        gas: u64,
+    ) -> Bytes {
         let pending = BlockId::Number(BlockNumberOrTag::Pending);
         let tx = TxEip1559 {
             chain_id: on.chain_id().await.unwrap(),
             nonce: on.transaction_count(self.address(), pending).await.unwrap(),
-            gas_limit: 500_000 + 60 * data.len() as u64,
+            gas_limit: gas,
             max_fee_per_gas: 20_000_000_000,
             max_priority_fee_per_gas: 1_000_000_000,
             to: TxKind::Call(to),
@@ -212,12 +224,30 @@ impl Wallet {
 
     /// Sends a transaction and waits until it is in a block; returns its receipt as JSON.
     pub async fn send(&self, on: &EthClient, to: Address, value: U256, data: Bytes) -> Value {
-        let raw = self.sign(on, to, value, data).await;
+        let gas = gas_for(&data);
+        self.send_with_gas(on, to, value, data, gas).await
+    }
+
+    /// As [`Self::send`], with a gas limit of one's own.
+    pub async fn send_with_gas(
+        &self,
+        on: &EthClient,
+        to: Address,
+        value: U256,
+        data: Bytes,
+        gas: u64,
+    ) -> Value {
+        let raw = self.sign_with_gas(on, to, value, data, gas).await;
         let hash = on.send_raw_transaction(&raw).await.unwrap();
         let receipt = receipt(on, hash).await;
         assert_eq!(receipt["status"], "0x1", "transaction failed: {receipt}");
         receipt
     }
+}
+
+/// Gas enough for most calls with this much data.
+fn gas_for(data: &Bytes) -> u64 {
+    500_000 + 60 * data.len() as u64
 }
 
 /// Waits for the receipt of a transaction.

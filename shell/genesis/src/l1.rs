@@ -1,16 +1,20 @@
 //! The first block of the built-in L1, with the contracts in place.
 
-use super::{
+use crate::{
+    addresses::Addresses,
     config::{DeployConfig, GenesisError},
-    deploy::{Addresses, DeployPlan, Fees, deploy_plan},
+    deploy::{Anchor, Fees, PlannedTx, deploy_plan, finish_plan},
+    l2::l2_genesis,
     memory::{MemoryChain, failed},
-    preinstalls::preinstalls,
+    preinstalls::multicall3,
+    rollup::anchor,
 };
 use alloy_consensus::{SignableTransaction, Signed};
 use alloy_eips::{eip2935, eip4788, eip7002, eip7251, eip7840::BlobParams};
 use alloy_genesis::{ChainConfig as GenesisChainConfig, Genesis, GenesisAccount};
 use alloy_primitives::{Address, B256, Signature, U256};
 use opal_execution::{BlockAttributes, ChainConfig, Transaction, VerifiedTx};
+use opal_protocol::L1Ref;
 
 /// Wei per gas; what a chain starts with.
 const GENESIS_BASE_FEE: u128 = 1_000_000_000;
@@ -30,8 +34,15 @@ pub fn l1_genesis(config: &DeployConfig) -> Result<L1Genesis, GenesisError> {
     config.validate()?;
     let mut genesis = bare_genesis(config);
     let plan = deploy_plan(config, 0);
-    let deployed = deploy(config, &genesis, &plan)?;
-    let DeployPlan { addresses, .. } = plan;
+    let addresses = plan.addresses;
+    let mut transactions = plan.transactions;
+    transactions.extend(finish_plan(
+        config,
+        &addresses,
+        plan.next_nonce,
+        first_output(config, &addresses),
+    ));
+    let deployed = deploy(config, &genesis, &transactions)?;
     for address in addresses.by_name().into_values() {
         let account = GenesisAccount::default()
             .with_nonce(Some(deployed.state.nonce_of(address)))
@@ -45,15 +56,25 @@ pub fn l1_genesis(config: &DeployConfig) -> Result<L1Genesis, GenesisError> {
     Ok(L1Genesis { genesis, addresses })
 }
 
-/// Executes the plan in one block of a chain that is thrown away.
+/// The output of the first L2 block. It has the time of the first L1 block and knows nothing else
+/// of it, so the L1 genesis can hold it.
+fn first_output(config: &DeployConfig, addresses: &Addresses) -> Anchor {
+    let origin = L1Ref {
+        time: config.genesis_time,
+        ..L1Ref::default()
+    };
+    anchor(config, &l2_genesis(config, addresses, origin))
+}
+
+/// Executes the transactions in one block of a chain that is thrown away.
 fn deploy(
     config: &DeployConfig,
     genesis: &Genesis,
-    plan: &DeployPlan,
+    transactions: &[PlannedTx],
 ) -> Result<MemoryChain, GenesisError> {
     let mut genesis = genesis.clone();
     // One block shall hold the whole deployment, and the deployer can pay for it.
-    genesis.gas_limit = plan.transactions.iter().map(|tx| tx.gas_limit).sum();
+    genesis.gas_limit = transactions.iter().map(|tx| tx.gas_limit).sum();
     let rich = genesis.alloc.entry(config.deployer).or_default();
     rich.balance = U256::from(u128::MAX);
     let mut chain = MemoryChain::new(&genesis, ChainConfig::ethereum_dev(config.l1_chain_id));
@@ -62,7 +83,7 @@ fn deploy(
         max_fee_per_gas: GENESIS_BASE_FEE,
         max_priority_fee_per_gas: 0,
     };
-    let transactions = plan.transactions.iter().map(|planned| {
+    let signed = transactions.iter().map(|planned| {
         let tx = planned.unsigned(config.l1_chain_id, fees);
         // Nobody verifies it: the sender is given.
         let hash = tx.signature_hash();
@@ -77,9 +98,9 @@ fn deploy(
         ..BlockAttributes::default()
     };
     let block = chain
-        .append(attributes, transactions.collect())
+        .append(attributes, signed.collect())
         .map_err(|e| failed("the block of the deployment", e))?;
-    for (receipt, planned) in block.executed.receipts.iter().zip(&plan.transactions) {
+    for (receipt, planned) in block.executed.receipts.iter().zip(transactions) {
         if !receipt.success {
             return Err(failed(&planned.what, "the transaction reverted"));
         }
@@ -104,7 +125,7 @@ fn bare_genesis(config: &DeployConfig) -> Genesis {
         genesis.alloc.insert(*account, funded);
     }
     genesis.alloc.extend(system_contracts());
-    genesis.alloc.extend(preinstalls());
+    genesis.alloc.extend([multicall3()]);
     genesis
 }
 
@@ -156,7 +177,7 @@ fn chain_config(chain_id: u64) -> GenesisChainConfig {
 }
 
 /// A chain that starts after the Merge.
-pub(super) fn merged_chain_config(chain_id: u64) -> GenesisChainConfig {
+pub(crate) fn merged_chain_config(chain_id: u64) -> GenesisChainConfig {
     GenesisChainConfig {
         chain_id,
         homestead_block: Some(0),

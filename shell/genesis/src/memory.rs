@@ -2,7 +2,7 @@
 //!
 //! Serves the deployment at genesis, and tests.
 
-use super::config::GenesisError;
+use crate::config::GenesisError;
 use alloy_consensus::Header;
 use alloy_genesis::Genesis;
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 /// A state.
 #[derive(Clone, Debug, Default)]
-pub(super) struct MemoryState {
+pub(crate) struct MemoryState {
     accounts: BTreeMap<Address, Account>,
     storage: BTreeMap<(Address, U256), U256>,
     code: BTreeMap<B256, Bytes>,
@@ -41,7 +41,7 @@ impl MemoryState {
     }
 
     /// The code of an account, empty if it has none.
-    pub(super) fn code_of(&self, address: Address) -> Bytes {
+    pub(crate) fn code_of(&self, address: Address) -> Bytes {
         let account = self.accounts.get(&address);
         account
             .and_then(|account| self.code.get(&account.code_hash))
@@ -50,7 +50,7 @@ impl MemoryState {
     }
 
     /// The non-zero slots of an account.
-    pub(super) fn storage_of(&self, address: Address) -> BTreeMap<B256, B256> {
+    pub(crate) fn storage_of(&self, address: Address) -> BTreeMap<B256, B256> {
         self.storage
             .range((address, U256::ZERO)..=(address, U256::MAX))
             .filter(|(_, value)| !value.is_zero())
@@ -59,7 +59,7 @@ impl MemoryState {
     }
 
     /// The nonce of an account.
-    pub(super) fn nonce_of(&self, address: Address) -> u64 {
+    pub(crate) fn nonce_of(&self, address: Address) -> u64 {
         self.accounts
             .get(&address)
             .map_or(0, |account| account.nonce)
@@ -100,16 +100,16 @@ impl StateReader for MemoryState {
 
 /// A chain without a trie: its blocks are executed in full, but their state roots are zero.
 #[derive(Clone, Debug)]
-pub(super) struct MemoryChain {
-    pub(super) chain: ChainConfig,
-    pub(super) state: MemoryState,
-    pub(super) head: Header,
+pub(crate) struct MemoryChain {
+    pub(crate) chain: ChainConfig,
+    pub(crate) state: MemoryState,
+    pub(crate) head: Header,
     head_hash: B256,
 }
 
 impl MemoryChain {
     /// The chain with nothing but its first block.
-    pub(super) fn new(genesis_file: &Genesis, chain: ChainConfig) -> Self {
+    pub(crate) fn new(genesis_file: &Genesis, chain: ChainConfig) -> Self {
         let first = genesis(genesis_file, &chain);
         let mut state = MemoryState::default();
         state.apply(first.diff);
@@ -123,7 +123,7 @@ impl MemoryChain {
     }
 
     /// Appends a block with these transactions.
-    pub(super) fn append(
+    pub(crate) fn append(
         &mut self,
         attributes: BlockAttributes,
         transactions: Vec<VerifiedTx>,
@@ -152,7 +152,7 @@ impl MemoryChain {
 }
 
 /// An error of the deployment.
-pub(super) fn failed(what: &str, problem: impl ToString) -> GenesisError {
+pub(crate) fn failed(what: &str, problem: impl ToString) -> GenesisError {
     GenesisError::Deployment {
         what: what.to_owned(),
         problem: problem.to_string(),

@@ -19,6 +19,8 @@ pub struct Roles {
     pub batcher: PrivateKeySigner,
     /// Proposes outputs.
     pub proposer: PrivateKeySigner,
+    /// Contests outputs that are wrong.
+    pub challenger: PrivateKeySigner,
     /// Signs unsafe blocks.
     pub sequencer: PrivateKeySigner,
 }
@@ -36,6 +38,7 @@ pub fn roles() -> Roles {
         batcher: account(DEV_ACCOUNTS),
         proposer: account(DEV_ACCOUNTS + 1),
         sequencer: account(DEV_ACCOUNTS + 2),
+        challenger: account(DEV_ACCOUNTS + 3),
     }
 }
 

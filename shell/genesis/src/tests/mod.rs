@@ -1,15 +1,17 @@
 //! The contracts, executed: each test builds blocks on a genesis of ours and looks at what they did.
 
+mod chains;
 mod deposits;
 mod fees;
+mod file;
 mod fixtures;
 mod layout;
 mod system_config;
 mod upgrades;
 mod vaults;
 
-use super::{
-    DeployConfig, L1Genesis, PlannedTx, deploy::Fees, dev_accounts, l1_genesis, l2_genesis,
+use crate::{
+    Addresses, DeployConfig, Fees, L1Genesis, PlannedTx, dev_accounts, l1_genesis, l2_genesis,
     memory::MemoryChain, rollup_config,
 };
 use alloy_consensus::{SignableTransaction, Signed, TxEip1559};
@@ -37,7 +39,7 @@ struct World {
     config: DeployConfig,
     chain: MemoryChain,
     /// The portal and the rest, on L1.
-    addresses: super::Addresses,
+    addresses: Addresses,
     rollup: RollupConfig,
 }
 
@@ -57,7 +59,7 @@ impl World {
     }
 
     fn l2(config: DeployConfig) -> Self {
-        let addresses = super::deploy_plan(&config, 0).addresses;
+        let addresses = crate::deploy_plan(&config, 0).addresses;
         let l2 = l2_genesis(&config, &addresses, origin());
         let rollup = rollup_config(&config, &addresses, origin(), &l2);
         let chain = MemoryChain::new(&l2, ChainConfig::optimism(&rollup));
@@ -247,7 +249,7 @@ fn impossible_configurations_are_refused() {
         ("gas_limit", |c| c.gas_limit = 500_000_001),
         ("genesis_time", |c| c.genesis_time = 0),
         ("batcher", |c| c.batcher = Address::ZERO),
-        ("forks", |c| c.forks = ForkTimes::at_genesis(Fork::Granite)),
+        ("challenger", |c| c.challenger = Address::ZERO),
         ("l2_chain_id", |c| c.l2_chain_id = c.l1_chain_id),
         ("block_time", |c| c.l2_block_time = 0),
     ];

@@ -68,7 +68,7 @@ fn balance(world: &World, account: Address) -> U256 {
 #[test]
 fn vaults_pay_their_recipients() {
     let mut world = World::l2(config(Fork::Jovian));
-    let recipient = world.config.fee_recipient;
+    let recipient = world.config.vaults.sequencer.recipient;
     for vault in [
         SEQUENCER_FEE_VAULT,
         L1_FEE_VAULT,
@@ -206,7 +206,7 @@ fn weth_is_eth() {
 #[test]
 fn many_calls_go_in_one() {
     let world = World::l2(config(Fork::Jovian));
-    let at = super::super::preinstalls::MULTICALL3;
+    let at = crate::preinstalls::MULTICALL3;
     let chain_id = Call3 {
         target: at,
         allowFailure: false,

@@ -54,11 +54,14 @@ fn the_portal_is_set_up() {
         address!("000000000000000000000000000000000000dEaD")
     );
     assert!(!world.get(portal, &pausedCall {}));
-    assert_eq!(world.get(portal, &guardianCall {}), Address::ZERO);
-    assert_eq!(world.get(portal, &disputeGameFactoryCall {}), Address::ZERO);
+    assert_eq!(world.get(portal, &guardianCall {}), world.config.guardian);
+    assert_eq!(
+        world.get(portal, &disputeGameFactoryCall {}),
+        world.addresses.dispute_game_factory
+    );
     assert_eq!(
         world.get(portal, &proofMaturityDelaySecondsCall {}),
-        U256::from(12)
+        U256::from(4)
     );
     assert_eq!(
         world.get(portal, &minimumGasLimitCall { byteCount: 100 }),

@@ -250,7 +250,7 @@ fn fees_are_those_of_optimisms_contract() {
     let theirs = deploy(&mut world, code.to_vec());
     let ours = deploy(
         &mut world,
-        super::super::artifacts::GAS_PRICE_ORACLE
+        crate::artifacts::embedded("GasPriceOracle")
             .init_code(&[])
             .to_vec(),
     );

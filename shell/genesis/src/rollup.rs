@@ -1,10 +1,11 @@
 //! The rollup configuration of a fresh rollup, and the upgrade transactions of its later forks.
 
-use super::{artifacts, config::DeployConfig, deploy::Addresses};
+use crate::{addresses::Addresses, artifacts::embedded, config::DeployConfig, deploy::Anchor};
 use alloy_genesis::Genesis;
 use opal_execution::{ChainConfig, genesis};
 use opal_protocol::{
     Fork, L1Ref, L2Id, RollupConfig, RollupGenesis, UpgradeBundle, Upgrades,
+    output::output_root_v0,
     upgrades::{isthmus_bundle, jovian_bundle},
 };
 
@@ -24,10 +25,25 @@ pub fn rollup_config(
         },
         deposit_contract_address: addresses.optimism_portal,
         l1_system_config_address: addresses.system_config,
+        protocol_versions_address: addresses.protocol_versions,
         ..config.rollup_frame()
     };
     rollup.genesis.l2.hash = genesis(l2_genesis, &ChainConfig::optimism(&rollup)).hash;
     rollup
+}
+
+/// The output of the first L2 block, which proposals start from.
+pub fn anchor(config: &DeployConfig, l2_genesis: &Genesis) -> Anchor {
+    let rollup = config.rollup_frame();
+    let first = genesis(l2_genesis, &ChainConfig::optimism(&rollup));
+    Anchor {
+        output_root: output_root_v0(
+            first.header.state_root,
+            first.message_passer_storage_root,
+            first.hash,
+        ),
+        l2_time: l2_genesis.timestamp,
+    }
 }
 
 /// The upgrade transactions of the forks that activate after genesis: those of Optimism, with our
@@ -40,11 +56,11 @@ pub fn dev_upgrades(config: &DeployConfig, l1_origin: L1Ref) -> Upgrades {
             .time_of(fork)
             .is_some_and(|time| time > l1_origin.time)
     };
-    let l1_block = || artifacts::L1_BLOCK.init_code(&[]);
-    let gas_price_oracle = || artifacts::GAS_PRICE_ORACLE.init_code(&[]);
+    let l1_block = || embedded("L1Block").init_code(&[]);
+    let gas_price_oracle = || embedded("GasPriceOracle").init_code(&[]);
     let mut upgrades = Upgrades::none();
     if later(Fork::Isthmus) {
-        let vault = artifacts::OPERATOR_FEE_VAULT.init_code(&[]);
+        let vault = embedded("OperatorFeeVault").init_code(&[]);
         upgrades.insert(isthmus_bundle(l1_block(), gas_price_oracle(), vault));
     }
     if later(Fork::Jovian) {
