@@ -150,6 +150,9 @@ struct PortArgs {
     /// Admin RPC of the batcher.
     #[arg(long = "port.batcher", value_name = "PORT", default_value_t = 9548)]
     batcher: u16,
+    /// Admin RPC of the proposer.
+    #[arg(long = "port.proposer", value_name = "PORT", default_value_t = 9560)]
+    proposer: u16,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -212,6 +215,7 @@ impl PortArgs {
             verifier_engine: self.verifier_engine,
             verifier_node: self.verifier_node,
             batcher: self.batcher,
+            proposer: self.proposer,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+mod bridge;
 mod deploy;
 mod devnet;
 mod engine;
@@ -30,6 +31,8 @@ enum Command {
     Engine(Box<engine::EngineArgs>),
     /// Propose L2's state to L1, so that withdrawals can be proven.
     Proposer(Box<proposer::ProposerArgs>),
+    /// Move ETH and tokens between L1 and an OP chain, and back.
+    Bridge(Box<bridge::BridgeArgs>),
     /// Decode what a rollup posts to L1; print what Opal knows of networks.
     Inspect(inspect::InspectArgs),
 }
@@ -43,6 +46,7 @@ fn main() -> std::process::ExitCode {
         Command::Deploy(args) => deploy::run(args),
         Command::Engine(args) => engine::run(*args),
         Command::Proposer(args) => proposer::run(*args),
+        Command::Bridge(args) => bridge::run(*args),
         Command::Inspect(args) => inspect::run(args),
     };
     match result {

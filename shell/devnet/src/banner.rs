@@ -31,6 +31,9 @@ pub(crate) fn text(devnet: &Descriptor, file: &Path) -> String {
         row("  node", &side.node);
     }
     row("batcher", &devnet.l2.batcher);
+    if let Some(proposer) = &devnet.l2.proposer {
+        row("proposer", proposer);
+    }
     let _ = writeln!(
         out,
         "\n  accounts (10,000 ETH each on both layers; keys are public, never use them elsewhere)"

@@ -101,6 +101,7 @@ pub struct Ports {
     pub verifier_engine: u16,
     pub verifier_node: u16,
     pub batcher: u16,
+    pub proposer: u16,
 }
 
 /// `NAME` (active at genesis, with all older forks) or `NAME@SECONDS` (that long after genesis).

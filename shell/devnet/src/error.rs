@@ -60,6 +60,9 @@ pub enum DevnetError {
     /// The batcher did not start.
     #[error("batcher: {0}")]
     Batcher(String),
+    /// The proposer did not start.
+    #[error("{0}")]
+    Proposer(String),
     /// `--timeout` passed.
     #[error("gave up after {seconds} s: {reason}")]
     Timeout {

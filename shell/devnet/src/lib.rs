@@ -11,6 +11,7 @@ mod dev_l1;
 mod error;
 mod external;
 mod home;
+mod proposing;
 mod report;
 mod run;
 mod status;

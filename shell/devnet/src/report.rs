@@ -24,6 +24,9 @@ pub(crate) struct Report {
     pub(crate) sequencer_unsafe: u64,
     pub(crate) verifier_safe: u64,
     pub(crate) verifier_finalized: u64,
+    /// Proposals on L1 while it ran, and the L2 block of the last one.
+    pub(crate) proposals: u64,
+    pub(crate) proposed_block: Option<u64>,
     /// L2 transactions without deposits, and gas, while it ran.
     pub(crate) transactions: u64,
     pub(crate) gas: u64,

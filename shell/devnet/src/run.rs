@@ -9,6 +9,7 @@ use crate::{
 };
 use alloy_primitives::B256;
 use opal_engine::Engine;
+use opal_proposer::ProposerStatus;
 use opal_rpc::{BlockTag, EngineApi, SyncStatus};
 use std::{
     io::Write,
@@ -121,12 +122,16 @@ impl<'a> Watch<'a> {
 
     fn timed_out(&self, timeout: Duration, goal: Option<u64>) -> DevnetError {
         let batcher = self.devnet.batcher.status().borrow().error.clone();
+        let proposer = self.proposer().error;
         let mut reason = status::line(&self.view);
         if let Some(goal) = goal {
             reason = format!("the verifier's safe head did not reach block {goal}: {reason}");
         }
         if let Some(error) = batcher {
             reason += &format!("; the batcher says: {error}");
+        }
+        if let Some(error) = proposer {
+            reason += &format!("; the proposer says: {error}");
         }
         DevnetError::Timeout {
             seconds: timeout.as_secs(),
@@ -147,9 +152,17 @@ impl<'a> Watch<'a> {
         self.view.verifier = heads(&verifier);
         self.view.backlog_blocks = batcher.backlog_blocks;
         self.view.backlog_bytes = batcher.backlog_bytes as u64;
+        let proposer = self.proposer();
+        self.view.proposals = proposer.proposals;
+        self.view.proposed = proposer.last.map(|last| last.l2.number);
         self.meter_blocks(sequencer.unsafe_l2.number).await;
         self.view.rates = self.meter.rates(Instant::now());
         self.note_firsts(sequencer.unsafe_l2.number, verifier.safe_l2.number);
+    }
+
+    fn proposer(&self) -> ProposerStatus {
+        let handle = self.devnet.proposer.as_ref();
+        handle.map_or_else(ProposerStatus::default, |p| p.status().borrow().clone())
     }
 
     fn note_firsts(&mut self, built: u64, safe: u64) {
@@ -191,6 +204,8 @@ impl<'a> Watch<'a> {
             sequencer_unsafe: self.view.sequencer.latest.number,
             verifier_safe: self.view.verifier.safe.number,
             verifier_finalized: self.view.verifier.finalized.number,
+            proposals: self.view.proposals,
+            proposed_block: self.view.proposed,
             transactions: self.meter.transactions,
             gas: self.meter.gas,
             ..self.report.clone()

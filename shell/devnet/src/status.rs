@@ -30,6 +30,9 @@ pub(crate) struct View {
     /// L2 blocks that are not safe yet, and their bytes as the batcher counts them.
     pub(crate) backlog_blocks: u64,
     pub(crate) backlog_bytes: u64,
+    /// Proposals made, and the L2 block of the last one.
+    pub(crate) proposals: u64,
+    pub(crate) proposed: Option<u64>,
     pub(crate) rates: Rates,
 }
 
@@ -81,7 +84,7 @@ impl Meter {
 /// One line, for logs and pipes.
 pub(crate) fn line(view: &View) -> String {
     format!(
-        "{:>4}s  L1 {}  sequencer {}/{}/{}  verifier {}/{}/{}  backlog {} blocks {} B  {:.1} tx/s {} gas/s",
+        "{:>4}s  L1 {}  sequencer {}/{}/{}  verifier {}/{}/{}  backlog {} blocks {} B  proposed {}  {:.1} tx/s {} gas/s",
         view.uptime.as_secs(),
         view.l1.number,
         view.sequencer.latest.number,
@@ -92,9 +95,16 @@ pub(crate) fn line(view: &View) -> String {
         view.verifier.finalized.number,
         view.backlog_blocks,
         view.backlog_bytes,
+        proposed(view),
         view.rates.transactions_per_second,
         human(view.rates.gas_per_second),
     )
+}
+
+/// The last proposed L2 block.
+fn proposed(view: &View) -> String {
+    let number = view.proposed.map(|number| number.to_string());
+    number.unwrap_or_else(|| "-".into())
 }
 
 /// Several lines, redrawn in place on a terminal.
@@ -132,9 +142,11 @@ pub(crate) fn screen(view: &View) -> String {
     }
     let _ = writeln!(
         out,
-        "\n  batcher    {} blocks, {} bytes behind\n  load       {:.1} tx/s, {} gas/s\n  up         {} s",
+        "\n  batcher    {} blocks, {} bytes behind\n  proposer   block {} is the last of {}\n  load       {:.1} tx/s, {} gas/s\n  up         {} s",
         view.backlog_blocks,
         view.backlog_bytes,
+        proposed(view),
+        view.proposals,
         view.rates.transactions_per_second,
         human(view.rates.gas_per_second),
         view.uptime.as_secs(),
@@ -194,13 +206,14 @@ mod tests {
     fn every_head_is_shown() {
         let mut view = View {
             backlog_blocks: 77,
+            proposed: Some(44),
             ..View::default()
         };
         view.l1.number = 11;
         view.sequencer.latest.number = 22;
         view.verifier.safe.number = 33;
         for text in [line(&view), screen(&view)] {
-            for number in ["11", "22", "33", "77"] {
+            for number in ["11", "22", "33", "44", "77"] {
                 assert!(text.contains(number), "{number} is missing in {text}");
             }
         }

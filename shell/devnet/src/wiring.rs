@@ -8,6 +8,7 @@ use crate::{
     error::DevnetError,
     external, genesis,
     home::Home,
+    proposing,
 };
 use alloy_primitives::Address;
 use alloy_signer_local::PrivateKeySigner;
@@ -15,6 +16,7 @@ use opal_batcher::{BatcherConfig, BatcherHandle};
 use opal_engine::{ChainConfig, Engine, EngineConfig};
 use opal_l1::{L1Options, L1Source};
 use opal_node::{NodeConfig, NodeHandle, NodeMode};
+use opal_proposer::ProposerHandle;
 use opal_protocol::{L1ChainConfig, predeploys};
 use opal_rpc::{BeaconClient, EthClient, JwtSecret, RollupClient, SyncStatus};
 use opal_txmgr::TxManagerConfig;
@@ -49,6 +51,7 @@ pub struct Devnet {
     pub(crate) sequencer: Side,
     pub(crate) verifier: Side,
     pub(crate) batcher: BatcherHandle,
+    pub(crate) proposer: Option<ProposerHandle>,
     pub(crate) descriptor: Descriptor,
 }
 
@@ -209,12 +212,16 @@ impl Devnet {
         })
         .await?;
         let batcher = start_batcher(config, &l1, &sequencer).await?;
-        let descriptor = describe(home, &l1, &sequencer, &verifier, &batcher)?;
+        let urls = [l1.rpc_url(), sequencer.node.rpc_url()];
+        let proposer = proposing::start(config, &home.addresses, &urls, POLL_INTERVAL).await?;
+        let mut descriptor = describe(home, &l1, &sequencer, &verifier, &batcher)?;
+        descriptor.l2.proposer = proposer.as_ref().map(ProposerHandle::rpc_url);
         Ok(Self {
             l1,
             sequencer,
             verifier,
             batcher,
+            proposer,
             descriptor,
         })
     }
@@ -222,6 +229,9 @@ impl Devnet {
     /// Stops everything, in the order in which data flows: nothing is asked for after its source
     /// is gone.
     pub async fn shutdown(self) {
+        if let Some(proposer) = self.proposer {
+            proposer.shutdown().await;
+        }
         self.batcher.shutdown().await;
         for side in [self.sequencer, self.verifier] {
             side.node.shutdown().await;
@@ -352,6 +362,7 @@ fn describe(
             sequencer: sequencer.endpoints(),
             verifier: verifier.endpoints(),
             batcher: batcher.rpc_url(),
+            proposer: None,
         },
         accounts: genesis::dev_accounts().iter().map(account).collect(),
         roles: roles(),
