@@ -188,8 +188,10 @@ mod tests {
             balance: U256::from(1_500_000_000_000_000_000u64),
             ..ProposerStatus::default()
         };
-        let mut l2 = opal_protocol::L2Ref::default();
-        l2.number = 77;
+        let l2 = opal_protocol::L2Ref {
+            number: 77,
+            ..opal_protocol::L2Ref::default()
+        };
         status.last = Some(Proposed {
             l2,
             output_root: B256::ZERO,
