@@ -128,10 +128,20 @@ pub(crate) fn embedded(name: &str) -> &'static Artifact {
     EMBEDDED.get(name).expect("the list of artifacts has it")
 }
 
+/// `NAME.sol/NAME.json`, or `NAME.sol/NAME.VERSION.json` where several compilers made it; then the
+/// one that comes first.
 fn path_of(folder: &Path, name: &str) -> PathBuf {
-    folder
-        .join(format!("{name}.sol"))
-        .join(format!("{name}.json"))
+    let folder = folder.join(format!("{name}.sol"));
+    let plain = folder.join(format!("{name}.json"));
+    if plain.exists() {
+        return plain;
+    }
+    let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+    let versions = entries.map(|entry| entry.path()).filter(|path| {
+        let file = path.file_name().and_then(|file| file.to_str());
+        file.is_some_and(|file| file.starts_with(&format!("{name}.")))
+    });
+    versions.min().unwrap_or(plain)
 }
 
 fn read_text(folder: &Path, name: &str) -> Result<String, GenesisError> {

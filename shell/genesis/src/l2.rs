@@ -10,7 +10,7 @@ use crate::{
     config::{DeployConfig, GenesisError},
     deploy::DEV_TOKEN,
     l1::merged_chain_config,
-    predeploys::predeploy_accounts,
+    predeploys::{implementation_of, predeploy_accounts},
     preinstalls::preinstalls,
     sandbox::{CREATOR_NONCE, Sandbox},
 };
@@ -87,7 +87,10 @@ fn dev_token(
     alloc: &mut BTreeMap<Address, GenesisAccount>,
 ) -> Result<(), GenesisError> {
     let factory = predeploys::OPTIMISM_MINTABLE_ERC20_FACTORY;
-    let mut sandbox = Sandbox::new(config.l2_chain_id, alloc.clone(), CREATOR_NONCE);
+    // Nobody else takes part.
+    let part = [factory, implementation_of(factory)];
+    let part = part.map(|address| (address, alloc.get(&address).cloned().unwrap_or_default()));
+    let mut sandbox = Sandbox::new(config.l2_chain_id, part.into(), CREATOR_NONCE);
     let (name, symbol) = DEV_TOKEN;
     let create = abi::IOptimismMintableERC20Factory::createOptimismMintableERC20Call {
         remoteToken: addresses.dev_token,

@@ -288,7 +288,7 @@ fn predeploy(index: u64) -> Address {
 }
 
 /// Where the code of a predeploy lies: `0xc0d3c0d3…` with the predeploy's last two bytes.
-fn implementation_of(predeploy: Address) -> Address {
+pub(crate) fn implementation_of(predeploy: Address) -> Address {
     let mut address = [0; 20];
     for pair in address.chunks_exact_mut(2) {
         pair.copy_from_slice(&[0xc0, 0xd3]);

@@ -8,15 +8,15 @@
 use crate::{
     artifacts::{Artifacts, embedded},
     config::GenesisError,
-    memory::{MemoryChain, failed},
+    memory::MemoryChain,
 };
 use alloy_genesis::{Genesis, GenesisAccount};
 use alloy_primitives::{Address, B256, Bytes, U256, address, bytes, keccak256};
 use alloy_sol_types::SolValue;
-use opal_execution::{BlockAttributes, ChainConfig};
+use opal_execution::{BlockAttributes, ChainConfig, InvalidBlock};
 use opal_protocol::{Fork, ForkTimes, RollupConfig};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::LazyLock};
 
 /// Where client libraries look for Multicall3.
 pub const MULTICALL3: Address = address!("cA11bde05977b3631167028862bE2a173976CA11");
@@ -49,7 +49,7 @@ pub(crate) fn preinstalls(
     let Some(text) = artifacts.text("Preinstalls")? else {
         return Ok(vec![
             multicall3(),
-            preinstall(CREATE2_DEPLOYER, create2_deployer()?),
+            preinstall(CREATE2_DEPLOYER, create2_deployer()),
             preinstall(DETERMINISTIC_DEPLOYER, CREATE2_BY_CALL),
             preinstall(SAFE_SINGLETON_FACTORY, CREATE2_BY_CALL),
         ]);
@@ -71,7 +71,18 @@ pub(crate) fn preinstalls(
 }
 
 /// The code that Canyon puts in place, from the block that does so.
-fn create2_deployer() -> Result<Bytes, GenesisError> {
+fn create2_deployer() -> Bytes {
+    static CODE: LazyLock<Bytes> = LazyLock::new(|| {
+        canyon_block()
+            .expect("an empty block is valid")
+            .state
+            .code_of(CREATE2_DEPLOYER)
+    });
+    CODE.clone()
+}
+
+/// A chain after its first Canyon block.
+fn canyon_block() -> Result<MemoryChain, InvalidBlock> {
     let mut forks = ForkTimes::at_genesis(Fork::Regolith);
     forks.set(Fork::Canyon, Some(1));
     let rollup = RollupConfig {
@@ -91,10 +102,8 @@ fn create2_deployer() -> Result<Bytes, GenesisError> {
         withdrawals: Some(vec![]),
         ..BlockAttributes::default()
     };
-    chain
-        .append(attributes, vec![])
-        .map_err(|error| failed("the Create2Deployer of Canyon", error))?;
-    Ok(chain.state.code_of(CREATE2_DEPLOYER))
+    chain.append(attributes, vec![])?;
+    Ok(chain)
 }
 
 /// The constants of a Solidity library by name, from the syntax tree in its artifact.

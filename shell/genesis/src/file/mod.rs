@@ -4,6 +4,8 @@
 //! Every key has a default, and unknown keys are refused, so that a slip of the pen changes nothing
 //! silently.
 
+mod format;
+
 use crate::{
     accounts::{dev_accounts, roles},
     addresses::Addresses,
@@ -12,13 +14,12 @@ use crate::{
         batch_inbox_address,
     },
 };
-use alloy_primitives::{Address, B256, Bytes, U256};
+use alloy_primitives::{Address, Bytes, U256};
+use format::{File, ForkValue, Network, VaultEntry};
 use opal_protocol::{Fork, ForkTimes, L1Ref, config::ChainOpConfig, predeploys};
-use serde::Deserialize;
-use std::collections::BTreeMap;
 
 /// What `opal genesis --print-config` prints: every key with its default and its meaning.
-pub const TEMPLATE: &str = include_str!("template.toml");
+pub const TEMPLATE: &str = include_str!("../template.toml");
 
 /// A configuration that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -54,196 +55,6 @@ pub struct Existing {
     pub addresses: Addresses,
     /// The L1 block that the rollup starts from.
     pub origin: L1Ref,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct File {
-    l1: L1,
-    l2: L2,
-    forks: BTreeMap<String, ForkValue>,
-    fees: Fees,
-    roles: Roles,
-    vaults: VaultFile,
-    withdrawals: WithdrawalFile,
-    accounts: Accounts,
-    tokens: Tokens,
-    l1_origin: Option<Origin>,
-    l1_contracts: Option<Addresses>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct L1 {
-    chain_id: u64,
-    genesis_time: u64,
-    gas_limit: u64,
-    deploy_multicall3: bool,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct L2 {
-    chain_id: u64,
-    block_time: u64,
-    gas_limit: u64,
-    sequencing_window: u64,
-    max_sequencer_drift: u64,
-    channel_timeout: u64,
-    batch_inbox: Option<Address>,
-    extra_data: String,
-}
-
-/// `genesis = "karst"`, or `karst = 3600`.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum ForkValue {
-    Seconds(u64),
-    Name(String),
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Fees {
-    base_fee_scalar: u32,
-    blob_base_fee_scalar: u32,
-    eip1559_elasticity: u64,
-    eip1559_denominator: u64,
-    eip1559_denominator_canyon: u64,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Roles {
-    deployer: Option<Address>,
-    owner: Option<Address>,
-    guardian: Option<Address>,
-    batcher: Option<Address>,
-    proposer: Option<Address>,
-    challenger: Option<Address>,
-    unsafe_signer: Option<Address>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct VaultFile {
-    sequencer: VaultEntry,
-    base: VaultEntry,
-    l1: VaultEntry,
-    operator: VaultEntry,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct VaultEntry {
-    recipient: Option<Address>,
-    min_withdrawal: Option<String>,
-    network: Option<Network>,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Network {
-    L1,
-    L2,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct WithdrawalFile {
-    proof_maturity_seconds: u64,
-    finality_delay_seconds: u64,
-    game_clock_seconds: u64,
-    bond_delay_seconds: u64,
-    bond: String,
-    oracle_interval_blocks: u64,
-    oracle_finalization_seconds: u64,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Accounts {
-    funded: Option<Vec<Address>>,
-    funds: String,
-    service_funds: String,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Tokens {
-    dev_token: bool,
-    governance_owner: Option<Address>,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Origin {
-    hash: B256,
-    number: u64,
-    time: u64,
-}
-
-impl Default for L1 {
-    fn default() -> Self {
-        Self {
-            chain_id: 900,
-            genesis_time: 0,
-            gas_limit: 60_000_000,
-            deploy_multicall3: false,
-        }
-    }
-}
-
-impl Default for L2 {
-    fn default() -> Self {
-        Self {
-            chain_id: 901,
-            block_time: 2,
-            gas_limit: 60_000_000,
-            sequencing_window: 3600,
-            max_sequencer_drift: 600,
-            channel_timeout: 300,
-            batch_inbox: None,
-            extra_data: String::new(),
-        }
-    }
-}
-
-impl Default for Fees {
-    fn default() -> Self {
-        let constants = ChainOpConfig::default();
-        Self {
-            base_fee_scalar: 1368,
-            blob_base_fee_scalar: 810_949,
-            eip1559_elasticity: constants.eip1559_elasticity,
-            eip1559_denominator: constants.eip1559_denominator,
-            eip1559_denominator_canyon: constants.eip1559_denominator_canyon,
-        }
-    }
-}
-
-impl Default for WithdrawalFile {
-    fn default() -> Self {
-        Self {
-            proof_maturity_seconds: 604_800,
-            finality_delay_seconds: 302_400,
-            game_clock_seconds: 302_400,
-            bond_delay_seconds: 604_800,
-            bond: "0.08 ether".into(),
-            oracle_interval_blocks: 1800,
-            oracle_finalization_seconds: 604_800,
-        }
-    }
-}
-
-impl Default for Accounts {
-    fn default() -> Self {
-        Self {
-            funded: None,
-            funds: "10000 ether".into(),
-            service_funds: "0".into(),
-        }
-    }
 }
 
 impl Deployment {
