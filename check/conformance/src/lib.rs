@@ -12,6 +12,7 @@ mod ethereum;
 pub mod genesis;
 pub mod input;
 pub mod op_block;
+pub mod rpc_compat;
 pub mod span_batch;
 pub mod state_test;
 
@@ -46,6 +47,9 @@ pub enum Kind {
     BlockchainTests,
     /// Genesis files: of the superchain registry, or JSON with the hash in a file beside it.
     Genesis,
+    /// Requests and answers of execution-apis, with the chain they are asked about, in an archive
+    /// or a folder: answers of the same shape.
+    RpcCompat,
 }
 
 /// What became of one file.
@@ -96,6 +100,7 @@ impl Kind {
                 blockchain_test::run(path, "").map(|counts| (counts.verdict(), counts))
             }
             Self::Genesis => genesis::check(path).map(one),
+            Self::RpcCompat => rpc_compat::run(path).map(|counts| (counts.verdict(), counts)),
         };
         let failed = |error| one(Verdict::Failed(format!("{error:#}")));
         let (verdict, counts) = result.unwrap_or_else(failed);
@@ -109,7 +114,12 @@ impl Kind {
 
     /// Runs files, and the files below folders, on all cores. Answers in order of their names.
     pub fn check_all(self, paths: &[PathBuf]) -> Result<Vec<Outcome>> {
-        let files = files(paths)?;
+        // The files of a folder belong together there.
+        let files = if self == Self::RpcCompat {
+            paths.to_vec()
+        } else {
+            files(paths)?
+        };
         Ok(files.par_iter().map(|path| self.outcome(path)).collect())
     }
 }

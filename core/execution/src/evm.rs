@@ -217,6 +217,17 @@ impl<R: StateReader> Machine<R> {
         probe.into_watch()
     }
 
+    /// Lets the precompiles of now be warm in all that follows, whatever becomes of them.
+    #[cfg(feature = "rpc")]
+    pub(crate) fn warm_precompiles(&mut self) {
+        use revm::context_interface::JournalTr;
+        let warm = self.precompiles_mut().addresses().copied().collect();
+        match self {
+            Self::Op(evm) => evm.ctx_mut().journaled_state.warm_precompiles(warm),
+            Self::Eth(evm) => evm.ctx_mut().journaled_state.warm_precompiles(warm),
+        }
+    }
+
     /// The precompiles in force, to be changed.
     #[cfg(feature = "rpc")]
     pub(crate) fn precompiles_mut(&mut self) -> &mut PrecompilesMap {
@@ -343,7 +354,8 @@ impl Checks {
                 cfg.disable_eip3607 = true;
                 cfg.disable_block_gas_limit = true;
                 cfg.disable_base_fee = !validation;
-                cfg.tx_gas_limit_cap = if validation { None } else { Some(u64::MAX) };
+                // Calls that name no gas get all that is left: more than one transaction may have.
+                cfg.tx_gas_limit_cap = Some(u64::MAX);
             }
         }
     }

@@ -26,6 +26,8 @@ pub(crate) fn apply_state<R: StateReader>(
     machine: &mut Machine<R>,
     overrides: StateOverride,
 ) -> Result<(), CallError> {
+    // As geth has it: an address is warm if it is a precompile without overrides.
+    machine.warm_precompiles();
     move_precompiles(machine, &overrides)?;
     // In the order of addresses: of several errors always the same one is reported.
     let mut accounts: Vec<(Address, AccountOverride)> = overrides.into_iter().collect();
@@ -62,6 +64,9 @@ fn move_precompiles<R: StateReader>(
     moves.sort_unstable();
     let mut targets = BTreeSet::new();
     for (from, to) in &moves {
+        if machine.precompiles_mut().get(from).is_none() {
+            return Err(invalid(format!("account {from} is not a precompile")));
+        }
         if from == to {
             return Err(CallError::MovedToItself(*from));
         }

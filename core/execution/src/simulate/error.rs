@@ -13,6 +13,9 @@ pub enum SimulateError {
     /// An earlier nonce is missing.
     #[error("nonce too high: address {0}, tx: {1} state: {2}")]
     NonceTooHigh(Address, u64, u64),
+    /// There is no next nonce.
+    #[error("nonce has max value: address {0}, nonce: {1}")]
+    NonceMax(Address, u64),
     /// The fee cap is below the base fee.
     #[error(
         "max fee per gas less than block base fee: address {0}, maxFeePerGas: {1}, baseFee: {2}"
@@ -56,6 +59,8 @@ impl SimulateError {
         Some(match self {
             Self::NonceTooLow(..) => -38_010,
             Self::NonceTooHigh(..) => -38_011,
+            // The specification has no code for it; geth's for errors of its own.
+            Self::NonceMax(..) => -32_603,
             Self::BaseFeeTooLow(..) => -38_012,
             Self::IntrinsicGas(_) => -38_013,
             Self::InsufficientFunds(..) => -38_014,

@@ -241,6 +241,8 @@ impl Simulation<'_> {
         self.check(machine, &tx, request, nonce, base_fee)?;
         machine.set_free(!self.validation && is_free(request));
         let transaction = unsigned(&tx, request);
+        // Nonces that matter were checked; the EVM refuses the last one whether asked or not.
+        tx.nonce = tx.nonce.min(u64::MAX.saturating_sub(1));
         if self.trace_transfers {
             let tracer = Tracer::Transfers(Default::default());
             machine.watch(Watch::new(tracer, self.budget.clone()));
@@ -280,6 +282,9 @@ impl Simulation<'_> {
             }
             if tx.nonce > nonce {
                 return Err(SimulateError::NonceTooHigh(tx.caller, tx.nonce, nonce));
+            }
+            if nonce == u64::MAX {
+                return Err(SimulateError::NonceMax(tx.caller, nonce));
             }
             if price < u128::from(base_fee) {
                 return Err(SimulateError::BaseFeeTooLow(tx.caller, price, base_fee));

@@ -55,6 +55,11 @@ pub(crate) fn unknown_block(what: impl Display) -> ErrorObjectOwned {
     error(UNKNOWN_BLOCK, format!("{what} block not found"))
 }
 
+/// A number or hash that is no block's, where its state is asked for: geth's code and words.
+pub(crate) fn header_not_found(id: impl Display) -> ErrorObjectOwned {
+    server(format!("header not found: {id}"))
+}
+
 /// An error, if the block's receipts were pruned.
 pub(crate) fn need_receipts(block: &ChainBlock) -> RpcResult<()> {
     if !block.lacks_receipts() {

@@ -46,7 +46,7 @@ use crate::{
 use alloy_eips::{BlockId, BlockNumberOrTag};
 use alloy_primitives::B256;
 use cache::Cache;
-use error::{RpcResult, from_view, internal, unknown_block};
+use error::{RpcResult, from_view, header_not_found, internal, unknown_block};
 use filters::Filters;
 use jsonrpsee::types::Params;
 use opal_rpc::EthClient;
@@ -129,11 +129,9 @@ impl Eth {
     fn state(&self, id: Option<BlockId>) -> RpcResult<(StateView, alloy_consensus::Header)> {
         let view = self.view();
         let id = id.unwrap_or_default();
-        let hash = self.resolve(&view, id)?.ok_or_else(|| unknown_block(id))?;
-        let header = view
-            .header(&hash)
-            .map_err(internal)?
-            .ok_or_else(|| unknown_block(id))?;
+        let unknown = || header_not_found(id);
+        let hash = self.resolve(&view, id)?.ok_or_else(unknown)?;
+        let header = view.header(&hash).map_err(internal)?.ok_or_else(unknown)?;
         Ok((view.state_at(hash).map_err(from_view)?, header))
     }
 }

@@ -109,7 +109,9 @@ fn print_call(block: &ChainBlock, index: usize, logs_before: usize, call: &Simul
         })
         .collect();
     let mut object = Map::new();
-    object.insert("returnData".to_owned(), json!(call.output));
+    // What a call reverted with is in its error.
+    let returned = call.success.then(|| call.output.clone());
+    object.insert("returnData".to_owned(), json!(returned.unwrap_or_default()));
     object.insert("logs".to_owned(), Value::Array(logs));
     object.insert("gasUsed".to_owned(), convert::quantity(call.gas_used));
     object.insert(
