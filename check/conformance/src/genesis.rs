@@ -35,18 +35,46 @@ pub struct Built {
     pub time: u64,
 }
 
-/// Registry files that do not hold the block that the network started from: it came from an older
-/// chain, or the file holds hashes only.
-const OTHER_ORIGIN: [&str; 4] = ["mainnet/op", "mainnet/boba", "sepolia/boba", "mainnet/celo"];
+/// Registry files that do not hold the block that the network started from, and what they hold.
+const OTHER_ORIGIN: [(&str, &str); 4] = [
+    (
+        "mainnet/op",
+        "starts from block 105235063 of a chain from before Bedrock; the file holds that chain's \
+         block 0 without its accounts",
+    ),
+    (
+        "mainnet/boba",
+        "starts from block 1149019 of a chain from before Bedrock; the file holds that chain's \
+         block 0 without its accounts",
+    ),
+    (
+        "sepolia/boba",
+        "starts from block 511 of a chain from before Bedrock; the file holds that chain's block 0 \
+         without its accounts",
+    ),
+    (
+        "mainnet/celo",
+        "starts from block 31056500 of a chain that was an L1; the file holds that chain's block 0",
+    ),
+];
+
+/// Why the registry's file of a network, as in `mainnet/op`, cannot give the network's first block.
+pub fn other_origin(network: &str) -> Option<String> {
+    let mut known = OTHER_ORIGIN.iter();
+    let (name, reason) = known.find(|(name, _)| *name == network)?;
+    Some(format!("{name} {reason}"))
+}
 
 /// Runs one file: `NETWORK/NAME.json.zst` within the registry's folders, or a genesis file `X.json`
 /// with its `config`, whose block must have the hash that `X.hash` holds.
 pub fn check(path: &Path) -> Result<Verdict> {
     let name = path.to_string_lossy();
     if let Some(stem) = name.strip_suffix(".json.zst") {
-        if OTHER_ORIGIN.iter().any(|other| stem.ends_with(other)) {
-            let reason = "the file does not hold the block that the network started from";
-            return Ok(Verdict::Excluded(reason.into()));
+        let mut parts = stem.rsplit('/');
+        let (chain, network) = (parts.next(), parts.next());
+        let network = network.zip(chain).map(|(n, c)| format!("{n}/{c}"));
+        if let Some(reason) = network.and_then(|network| other_origin(&network)) {
+            return Ok(Verdict::Excluded(reason));
         }
         let extra = path.ancestors().nth(3).ok_or_eyre("not in the registry")?;
         let superchain = extra.parent().ok_or_eyre("not in the registry")?;
@@ -91,6 +119,16 @@ pub fn run(toml: &Path, genesis_file: &Path, dictionary: &Path) -> Result<Built>
         chain_id: published.chain_id,
         kind: ChainKind::Optimism(rules),
     };
+    // What EIP-7610 is about exists on no network of the registry.
+    let storage_alone = file.alloc.iter().find(|(_, account)| {
+        let has_storage = account.storage.as_ref().is_some_and(|s| !s.is_empty());
+        let has_code = account.code.as_ref().is_some_and(|c| !c.is_empty());
+        has_storage && !has_code && account.nonce.unwrap_or_default() == 0
+    });
+    if let Some((address, _)) = storage_alone {
+        let problem = "has storage, but neither code nor nonce (EIP-7610)";
+        return Err(eyre!("{}: account {address} {problem}", context()));
+    }
     let block = genesis::genesis(&file, &chain);
     let rebuilt = rebuild_state_root(block.diff.hashed().into_iter().map(|(address, update)| {
         let root = rebuild_storage_root(update.storage);

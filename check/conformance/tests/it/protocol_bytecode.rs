@@ -2,6 +2,7 @@
 
 use alloy_consensus::Header;
 use alloy_primitives::{Address, B256, Bytes, U256, address, b256};
+use opal_conformance::fixtures;
 use opal_execution::{
     Account, BlockAttributes, BlockBuilder, BuiltBlock, ChainConfig, InvalidBlock, Roots,
     StateError, StateReader, VerifiedTx,
@@ -107,22 +108,7 @@ impl StateReader for Nobody {
 }
 
 fn folder() -> Option<PathBuf> {
-    let base = std::env::var_os("OPAL_FIXTURES").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/fixtures"),
-        PathBuf::from,
-    );
-    let folder = base.join("protocol-bytecode");
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    let required = std::env::var_os("OPAL_FIXTURES_REQUIRED").is_some_and(|v| v == "1");
-    assert!(
-        !required,
-        "fixtures are required but {} is absent",
-        folder.display()
-    );
-    println!("skipped: fixtures absent");
-    None
+    Some(fixtures()?.join("protocol-bytecode"))
 }
 
 fn init_code(folder: &std::path::Path, file: &str) -> Bytes {

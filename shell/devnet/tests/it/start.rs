@@ -1,9 +1,7 @@
 //! Starting: resuming where it stopped, and clear words where it cannot start.
 
-mod kit;
-
+use crate::kit::{Ring, block_hash, ether, eventually};
 use alloy_primitives::Bytes;
-use kit::{Ring, block_hash, ether, eventually};
 use opal_devnet::{Devnet, DevnetConfig, ExternalL1};
 use std::{fs, path::Path};
 

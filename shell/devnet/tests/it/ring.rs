@@ -1,10 +1,8 @@
 //! The ring: what goes in on one side comes out the same on the other.
 
-mod kit;
-
+use crate::kit::{LATEST, Ring, Wallet, ether, eventually, number, receipt};
 use alloy_primitives::{Address, Bytes, U256, address};
 use alloy_sol_types::{SolCall, sol};
-use kit::{LATEST, Ring, Wallet, ether, eventually, number, receipt};
 use opal_devnet::DataAvailability;
 use serde_json::{Value, json};
 

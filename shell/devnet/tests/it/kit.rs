@@ -1,9 +1,4 @@
 //! What the end-to-end tests share: a running devnet, wallets, and patience.
-#![allow(
-    dead_code,
-    unreachable_pub,
-    reason = "each test binary uses its own part of the kit"
-)]
 
 use alloy_consensus::{SignableTransaction, TxEip1559, TxEnvelope};
 use alloy_eips::{BlockId, BlockNumberOrTag, Encodable2718};
@@ -25,23 +20,23 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// A devnet with clients of all its servers.
-pub struct Ring {
+pub(crate) struct Ring {
     devnet: Devnet,
-    pub about: Descriptor,
-    pub l1: EthClient,
-    pub control: EthClient,
-    pub sequencer: EthClient,
-    pub verifier: EthClient,
-    pub sequencer_node: RollupClient,
-    pub verifier_node: RollupClient,
-    pub batcher: EthClient,
-    pub config: DevnetConfig,
+    pub(crate) about: Descriptor,
+    pub(crate) l1: EthClient,
+    pub(crate) control: EthClient,
+    pub(crate) sequencer: EthClient,
+    pub(crate) verifier: EthClient,
+    pub(crate) sequencer_node: RollupClient,
+    pub(crate) verifier_node: RollupClient,
+    pub(crate) batcher: EthClient,
+    pub(crate) config: DevnetConfig,
     _folder: Option<tempfile::TempDir>,
 }
 
 impl Ring {
     /// A fresh devnet in memory, with one-second blocks, changed by `change`.
-    pub async fn start(change: impl FnOnce(&mut DevnetConfig)) -> Self {
+    pub(crate) async fn start(change: impl FnOnce(&mut DevnetConfig)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut config = DevnetConfig::ephemeral(folder.path().to_owned());
         change(&mut config);
@@ -51,7 +46,7 @@ impl Ring {
     }
 
     /// A devnet in a data directory of one's own.
-    pub async fn resume(config: DevnetConfig) -> Self {
+    pub(crate) async fn resume(config: DevnetConfig) -> Self {
         // Whichever test comes first sets up the log; RUST_LOG asks for it.
         let _ = tracing_subscriber::fmt()
             .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
@@ -75,26 +70,26 @@ impl Ring {
         }
     }
 
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.devnet.shutdown().await;
     }
 
     /// A wallet of the n-th funded account.
-    pub fn wallet(&self, n: usize) -> Wallet {
+    pub(crate) fn wallet(&self, n: usize) -> Wallet {
         Wallet::new(self.about.accounts[n].private_key)
     }
 
-    pub fn contract(&self, name: &str) -> Address {
+    pub(crate) fn contract(&self, name: &str) -> Address {
         self.about.contracts[name]
     }
 
     /// An order to the L1.
-    pub async fn order(&self, method: &str, params: Value) -> Value {
+    pub(crate) async fn order(&self, method: &str, params: Value) -> Value {
         self.control.request_once(method, params).await.unwrap()
     }
 
     /// Replaces the newest `depth` L1 blocks, once there are that many.
-    pub async fn reorg(&self, depth: u64, drop_transactions: bool) {
+    pub(crate) async fn reorg(&self, depth: u64, drop_transactions: bool) {
         eventually("L1 is long enough for the reorg", async || {
             let head = self.l1.block_number().await.unwrap();
             if head > depth { Ok(()) } else { Err(head) }
@@ -111,7 +106,7 @@ impl Ring {
         );
     }
 
-    pub async fn safe(&self) -> u64 {
+    pub(crate) async fn safe(&self) -> u64 {
         self.verifier_node
             .sync_status()
             .await
@@ -121,7 +116,7 @@ impl Ring {
     }
 
     /// Waits until the verifier's safe head is `more` blocks past where it is now.
-    pub async fn wait_for_safe(&self, more: u64) -> u64 {
+    pub(crate) async fn wait_for_safe(&self, more: u64) -> u64 {
         let goal = self.safe().await + more;
         eventually("the verifier's safe head moves on", async || {
             let safe = self.safe().await;
@@ -135,7 +130,7 @@ impl Ring {
     }
 
     /// Waits until both engines have the same block at `number`, and returns its hash.
-    pub async fn same_block(&self, number: u64) -> B256 {
+    pub(crate) async fn same_block(&self, number: u64) -> B256 {
         eventually("both engines have the same block", async || {
             let ours = block_hash(&self.sequencer, number).await;
             let theirs = block_hash(&self.verifier, number).await;
@@ -148,19 +143,19 @@ impl Ring {
     }
 
     /// Both nodes agree on the verifier's safe head, now and after `more` further blocks.
-    pub async fn assert_in_step(&self, more: u64) {
+    pub(crate) async fn assert_in_step(&self, more: u64) {
         let safe = self.wait_for_safe(more).await;
         self.same_block(safe).await;
     }
 }
 
-pub async fn block_hash(client: &EthClient, number: u64) -> Option<B256> {
+pub(crate) async fn block_hash(client: &EthClient, number: u64) -> Option<B256> {
     let id = BlockId::Number(BlockNumberOrTag::Number(number));
     client.header(id).await.unwrap().map(|block| block.hash)
 }
 
 /// Repeats `look` until it gives a value; panics with the last complaint when patience ends.
-pub async fn eventually<T, E: Debug, F: Future<Output = Result<T, E>>>(
+pub(crate) async fn eventually<T, E: Debug, F: Future<Output = Result<T, E>>>(
     what: &str,
     mut look: impl FnMut() -> F,
 ) -> T {
@@ -175,23 +170,23 @@ pub async fn eventually<T, E: Debug, F: Future<Output = Result<T, E>>>(
 }
 
 /// A key that signs and sends.
-pub struct Wallet {
-    pub key: PrivateKeySigner,
+pub(crate) struct Wallet {
+    pub(crate) key: PrivateKeySigner,
 }
 
 impl Wallet {
-    pub fn new(key: B256) -> Self {
+    pub(crate) fn new(key: B256) -> Self {
         Self {
             key: PrivateKeySigner::from_bytes(&key).unwrap(),
         }
     }
 
-    pub fn address(&self) -> Address {
+    pub(crate) fn address(&self) -> Address {
         self.key.address()
     }
 
     /// Signs an EIP-1559 transaction with the next nonce.
-    pub async fn sign(&self, on: &EthClient, to: Address, value: U256, data: Bytes) -> Bytes {
+    pub(crate) async fn sign(&self, on: &EthClient, to: Address, value: U256, data: Bytes) -> Bytes {
         let gas = gas_for(&data);
         self.sign_with_gas(on, to, value, data, gas).await
     }
@@ -223,13 +218,13 @@ impl Wallet {
     }
 
     /// Sends a transaction and waits until it is in a block; returns its receipt as JSON.
-    pub async fn send(&self, on: &EthClient, to: Address, value: U256, data: Bytes) -> Value {
+    pub(crate) async fn send(&self, on: &EthClient, to: Address, value: U256, data: Bytes) -> Value {
         let gas = gas_for(&data);
         self.send_with_gas(on, to, value, data, gas).await
     }
 
     /// As [`Self::send`], with a gas limit of one's own.
-    pub async fn send_with_gas(
+    pub(crate) async fn send_with_gas(
         &self,
         on: &EthClient,
         to: Address,
@@ -251,7 +246,7 @@ fn gas_for(data: &Bytes) -> u64 {
 }
 
 /// Waits for the receipt of a transaction.
-pub async fn receipt(on: &EthClient, hash: B256) -> Value {
+pub(crate) async fn receipt(on: &EthClient, hash: B256) -> Value {
     eventually("a transaction is mined", async || {
         let receipt: Option<Value> = on
             .request("eth_getTransactionReceipt", (hash,))
@@ -263,15 +258,15 @@ pub async fn receipt(on: &EthClient, hash: B256) -> Value {
 }
 
 /// A quantity of a JSON answer.
-pub fn number(value: &Value) -> u64 {
+pub(crate) fn number(value: &Value) -> u64 {
     let text = value
         .as_str()
         .unwrap_or_else(|| panic!("{value} is no quantity"));
     u64::from_str_radix(text.trim_start_matches("0x"), 16).unwrap()
 }
 
-pub fn ether(n: u64) -> U256 {
+pub(crate) fn ether(n: u64) -> U256 {
     U256::from(n) * U256::from(10).pow(U256::from(18))
 }
 
-pub const LATEST: BlockId = BlockId::Number(BlockNumberOrTag::Latest);
+pub(crate) const LATEST: BlockId = BlockId::Number(BlockNumberOrTag::Latest);

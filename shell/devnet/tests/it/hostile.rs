@@ -1,11 +1,9 @@
 //! Hostile input on L1: garbage in the batch inbox, from strangers and from the batcher itself.
 
-mod kit;
-
+use crate::kit::{Ring, Wallet, ether};
 use alloy_eips::eip4844::Blob;
 use alloy_primitives::{Address, Bytes, U256};
 use alloy_signer_local::PrivateKeySigner;
-use kit::{Ring, Wallet, ether};
 use opal_protocol::{
     Compression, blob,
     channel::{MAX_RLP_BYTES_PER_CHANNEL_FJORD, compress},
@@ -156,7 +154,10 @@ async fn garbage_from_the_batcher_key_only_delays() {
         .await;
     ring.assert_in_step(3).await;
     assert_eq!(
-        ring.verifier.balance(somebody, kit::LATEST).await.unwrap(),
+        ring.verifier
+            .balance(somebody, crate::kit::LATEST)
+            .await
+            .unwrap(),
         ether(1)
     );
     assert_memory_bounded();

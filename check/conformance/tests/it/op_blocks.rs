@@ -3,25 +3,11 @@
 
 use opal_conformance::{fixtures, op_block};
 use opal_protocol::networks;
-use std::path::PathBuf;
 
 #[test]
 fn op_sepolia_blocks() {
-    let base = std::env::var_os("OPAL_FIXTURES").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/fixtures"),
-        PathBuf::from,
-    );
+    let Some(base) = fixtures() else { return };
     let folder = base.join("op-sepolia-blocks");
-    if !folder.exists() {
-        let required = std::env::var_os("OPAL_FIXTURES_REQUIRED").is_some_and(|v| v == "1");
-        assert!(
-            !required,
-            "fixtures are required but {} is absent",
-            folder.display()
-        );
-        println!("skipped: fixtures absent");
-        return;
-    }
     let mut files: Vec<_> = std::fs::read_dir(folder)
         .expect("folder")
         .map(|e| e.expect("entry").path())

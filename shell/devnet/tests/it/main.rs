@@ -1,0 +1,8 @@
+//! The devnet from outside: one program, so that the whole stack is linked once for all of them.
+
+mod bridge;
+mod deploy;
+mod hostile;
+mod kit;
+mod ring;
+mod start;
