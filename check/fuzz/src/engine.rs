@@ -5,6 +5,7 @@
 //! Ethereum's.
 
 use crate::input::Input;
+use alloy_eips::{eip7002, eip7251};
 use alloy_genesis::{Genesis, GenesisAccount};
 use alloy_primitives::{Address, B256, Bytes, U256, address, keccak256};
 use opal_engine::{EngineConfig, ImportError, LocalEngine, check_row};
@@ -49,6 +50,22 @@ pub(crate) fn engine(ethereum: bool) -> LocalEngine {
         alloc: [(RICH, rich)].into(),
         ..Genesis::default()
     };
+    if ethereum {
+        // Without them no block is valid. spec: EIP-7002, EIP-7251
+        for (address, code) in [
+            (
+                eip7002::WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS,
+                &eip7002::WITHDRAWAL_REQUEST_PREDEPLOY_CODE,
+            ),
+            (
+                eip7251::CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS,
+                &eip7251::CONSOLIDATION_REQUEST_PREDEPLOY_CODE,
+            ),
+        ] {
+            let contract = GenesisAccount::default().with_code(Some(code.clone()));
+            genesis.alloc.insert(address, contract);
+        }
+    }
     genesis.config.chain_id = CHAIN_ID;
     let mut config = EngineConfig::new(chain, genesis);
     config.flush_interval = Duration::from_secs(3_600);

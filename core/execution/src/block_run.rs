@@ -219,14 +219,8 @@ impl<R: StateReader> BlockRun<R> {
         let mut requests = Vec::new();
         if let ChainKind::Ethereum(rules) = &self.chain.kind {
             let deposit_contract = rules.deposit_contract;
-            let mut credits: BTreeMap<Address, u128> = BTreeMap::new();
-            for withdrawal in withdrawals.unwrap_or_default() {
-                if withdrawal.amount > 0 {
-                    let credit = credits.entry(withdrawal.address).or_default();
-                    *credit = credit.saturating_add(u128::from(withdrawal.amount) * GWEI);
-                }
-            }
-            self.machine.credit(credits)?;
+            self.machine
+                .credit(credits(withdrawals.unwrap_or_default()))?;
             if self.chain.eth_fork(self.env.timestamp) >= EthFork::Prague {
                 requests = self.collect_requests(deposit_contract)?;
             }
@@ -268,6 +262,11 @@ impl<R: StateReader> BlockRun<R> {
                 CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS,
             ),
         ] {
+            // spec: EIP-7002 and EIP-7251, "empty code failure" and "system call failure"
+            if !self.machine.has_code(contract)? {
+                let problem = format!("the request contract {contract} has no code");
+                return Err(InvalidBlock::SystemCall(problem));
+            }
             let call = self.machine.system_call(contract, Bytes::new());
             let call = call.map_err(system_call_failed)?;
             if !call.success {
@@ -279,6 +278,16 @@ impl<R: StateReader> BlockRun<R> {
         }
         Ok(requests)
     }
+}
+
+/// What withdrawals pay to whom, wei.
+pub(crate) fn credits(withdrawals: &[Withdrawal]) -> BTreeMap<Address, u128> {
+    let mut credits: BTreeMap<Address, u128> = BTreeMap::new();
+    for withdrawal in withdrawals.iter().filter(|w| w.amount > 0) {
+        let credit = credits.entry(withdrawal.address).or_default();
+        *credit = credit.saturating_add(u128::from(withdrawal.amount) * GWEI);
+    }
+    credits
 }
 
 /// Does what precedes the transactions of the block with header `env`.

@@ -297,6 +297,12 @@ impl<R: StateReader> Machine<R> {
         Ok(account.map_or(0, |account| account.nonce))
     }
 
+    /// Whether the account has code right now.
+    pub(crate) fn has_code(&mut self, address: Address) -> Result<bool, StateError> {
+        let account = revm::Database::basic(self.state(), address).map_err(database_error)?;
+        Ok(account.is_some_and(|account| !account.is_empty_code_hash()))
+    }
+
     /// The account's balance right now, wei.
     #[cfg(feature = "tracing")]
     pub(crate) fn balance(&mut self, address: Address) -> Result<U256, StateError> {

@@ -5,7 +5,8 @@ use alloy_consensus::{SignableTransaction, TxEip4844};
 use alloy_eips::eip4895::Withdrawal;
 use alloy_primitives::{B256, Bytes, TxKind, U256, keccak256};
 use opal_execution::{
-    BlobParams, ChainConfig, EthFork, PushLimits, Rejected, Transaction, VerifiedTx,
+    BlobParams, ChainConfig, EthFork, InvalidBlock, PushLimits, Rejected, Severity, Transaction,
+    VerifiedTx,
     header::{next_excess_blob_gas, validate_header},
 };
 
@@ -153,16 +154,45 @@ fn requests_are_collected_and_hashed() {
     before.state.deploy(contract, code.to_vec());
     let error = before.execute(&other).unwrap_err();
     assert!(error.to_string().contains("requestsHash"), "{error}");
+}
 
-    // A contract that fails makes the block impossible.
-    let mut world = World::new(eth_chain());
-    world.state.deploy(contract, vec![0xfe]);
-    let closed = world
-        .builder()
-        .finish(|_| -> Result<_, opal_execution::InvalidBlock> {
-            unreachable!("closing fails before the roots are asked for")
+/// spec: EIP-7002 and EIP-7251, "empty code failure" and "system call failure"
+#[test]
+fn a_block_needs_the_request_contracts() {
+    let good = World::new(eth_chain());
+    let block = good.close(good.builder());
+    assert!(good.execute(&block).is_ok());
+    for contract in REQUEST_CONTRACTS {
+        let without = |change: &dyn Fn(&mut Memory)| {
+            let mut world = World::new(eth_chain());
+            change(&mut world.state);
+            world
+        };
+        let absent = without(&|state| {
+            state.accounts.remove(&contract);
         });
-    assert!(closed.unwrap_err().to_string().contains("failed"));
+        let empty = without(&|state| {
+            state.accounts.remove(&contract);
+            state.fund(contract, ETHER);
+        });
+        // INVALID; REVERT; a loop without end.
+        let failing = [vec![0xfe], vec![0x5f, 0x5f, 0xfd], vec![0x5b, 0x5f, 0x56]]
+            .map(|code| without(&|state| state.deploy(contract, code.clone())));
+        for (world, words) in [(absent, "has no code"), (empty, "has no code")]
+            .into_iter()
+            .chain(failing.map(|world| (world, "failed")))
+        {
+            let closed = world.builder().finish(|_| -> Result<_, InvalidBlock> {
+                unreachable!("closing fails before the roots are asked for")
+            });
+            let refused = world.execute(&block).map(|_| ());
+            for error in [closed.map(|_| ()).unwrap_err(), refused.unwrap_err()] {
+                assert_eq!(error.severity(), Severity::Invalid);
+                let error = error.to_string();
+                assert!(error.contains(words) && error.contains(&contract.to_string()));
+            }
+        }
+    }
 }
 
 #[test]

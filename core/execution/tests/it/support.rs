@@ -7,9 +7,9 @@ use alloy_primitives::{
 use op_alloy_consensus::TxDeposit;
 use opal_execution::{
     Account, BlobParams, BlockAttributes, BlockBuilder, BuiltBlock, ChainConfig, ChainKind,
-    EthereumRules, InvalidBlock, OptimismRules, PushLimits, Pushed, Rejected, Roots, StateDiff,
-    StateError, StateReader, Transaction, VerifiedTx, execute_block, genesis::MESSAGE_PASSER,
-    header::check_roots,
+    EthFork, EthereumRules, InvalidBlock, OptimismRules, PushLimits, Pushed, Rejected, Roots,
+    StateDiff, StateError, StateReader, Transaction, VerifiedTx, execute_block,
+    genesis::MESSAGE_PASSER, header::check_roots,
 };
 use opal_protocol::{Fork, ForkTimes, config::ChainOpConfig};
 use opal_trie::{
@@ -225,6 +225,12 @@ pub(crate) fn eth_chain() -> ChainConfig {
     }
 }
 
+/// Contracts that a block of Prague needs.
+pub(crate) const REQUEST_CONTRACTS: [Address; 2] = [
+    alloy_eips::eip7002::WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS,
+    alloy_eips::eip7251::CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS,
+];
+
 /// A chain with its state and head.
 #[derive(Clone, Debug)]
 pub(crate) struct World {
@@ -245,6 +251,12 @@ impl World {
         let mut state = Memory::default();
         state.fund(ALICE, ETHER * U256::from(1_000));
         state.fund(BOB, ETHER);
+        if chain.eth_fork(GENESIS_TIME) >= EthFork::Prague && !chain.is_optimism() {
+            // Contracts that never ask for anything.
+            for contract in REQUEST_CONTRACTS {
+                state.deploy(contract, vec![0x00]);
+            }
+        }
         let mut head = Header {
             number: 7,
             timestamp: GENESIS_TIME,
@@ -260,7 +272,7 @@ impl World {
                 Bytes::from_static(&[0, 0, 0, 0, 250, 0, 0, 0, 6])
             };
         }
-        if chain.eth_fork(GENESIS_TIME) >= opal_execution::EthFork::Cancun {
+        if chain.eth_fork(GENESIS_TIME) >= EthFork::Cancun {
             head.blob_gas_used = Some(0);
             head.excess_blob_gas = Some(0);
         }

@@ -1,7 +1,7 @@
 //! A tiny OP chain and a tiny L1, without contracts, and someone who drives them.
 
 use alloy_consensus::{SignableTransaction, TxEip1559};
-use alloy_eips::eip2718::Encodable2718;
+use alloy_eips::{eip2718::Encodable2718, eip7002, eip7251};
 use alloy_genesis::{Genesis, GenesisAccount};
 use alloy_primitives::{Address, B64, B256, Bytes, TxKind, U256, address, keccak256};
 use alloy_rpc_types_engine::{ForkchoiceState, PayloadAttributes, PayloadId};
@@ -54,8 +54,29 @@ pub(crate) fn genesis(chain: &ChainConfig) -> Genesis {
         alloc: (0..10).map(|i| (user(i).address(), rich.clone())).collect(),
         ..Genesis::default()
     };
+    if !chain.is_optimism() {
+        genesis.alloc.extend(request_contracts());
+    }
     genesis.config.chain_id = chain.chain_id;
     genesis
+}
+
+/// The contracts that a block of Ethereum needs since Prague. spec: EIP-7002, EIP-7251
+fn request_contracts() -> [(Address, GenesisAccount); 2] {
+    [
+        (
+            eip7002::WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS,
+            &eip7002::WITHDRAWAL_REQUEST_PREDEPLOY_CODE,
+        ),
+        (
+            eip7251::CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS,
+            &eip7251::CONSOLIDATION_REQUEST_PREDEPLOY_CODE,
+        ),
+    ]
+    .map(|(address, code)| {
+        let contract = GenesisAccount::default().with_nonce(Some(1));
+        (address, contract.with_code(Some(code.clone())))
+    })
 }
 
 pub(crate) fn config(fork: Fork) -> EngineConfig {
