@@ -63,6 +63,18 @@ struct Inner {
     /// Accounts that lost their storage in the block of that height: their slots are not cached
     /// until it is on disk.
     destroyed: B256Map<u64>,
+    counts: CacheCounts,
+}
+
+/// How often the cache had what was asked for, since the start, and what it holds now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct CacheCounts {
+    /// Look-ups that it answered.
+    pub(crate) hits: u64,
+    /// Look-ups that went to the database.
+    pub(crate) misses: u64,
+    /// Accounts and slots in it.
+    pub(crate) entries: u64,
 }
 
 /// A value, and the height of the block that wrote it; zero if it was read.
@@ -114,6 +126,10 @@ impl<K: Copy + Eq + Hash, V: Copy> Generations<K, V> {
         self.young.insert(key, Entry { value, written });
     }
 
+    fn len(&self) -> usize {
+        self.young.len().saturating_add(self.old.len())
+    }
+
     fn retain(&mut self, keep: impl Fn(&K) -> bool) {
         self.young.retain(|key, _| keep(key));
         self.old.retain(|key, _| keep(key));
@@ -128,12 +144,29 @@ impl Inner {
             accounts: Generations::new(accounts_max),
             slots: Generations::new(slots_max),
             destroyed: B256Map::default(),
+            counts: CacheCounts::default(),
         }
     }
 
     /// Forgets everything; only blocks above `flushed` count from now on.
     fn reset(&mut self, flushed: u64) {
+        let counts = self.counts;
         *self = Self::new(flushed, self.accounts.max, self.slots.max);
+        self.counts = counts;
+    }
+
+    /// Counts a look-up and answers it.
+    fn told<V>(&mut self, found: Option<V>) -> Known<V> {
+        match found {
+            Some(value) => {
+                self.counts.hits = self.counts.hits.saturating_add(1);
+                Known::Value(value)
+            }
+            None => {
+                self.counts.misses = self.counts.misses.saturating_add(1);
+                Known::OnDisk
+            }
+        }
     }
 
     fn apply(&mut self, block: &ExecutedBlock) {
@@ -196,6 +229,16 @@ impl StateCache {
         inner.destroyed.retain(|_, written| *written > number);
     }
 
+    /// How well it serves.
+    pub(crate) fn counts(&self) -> CacheCounts {
+        let inner = self.0.lock();
+        let entries = inner.accounts.len().saturating_add(inner.slots.len());
+        CacheCounts {
+            entries: entries as u64,
+            ..inner.counts
+        }
+    }
+
     /// Forgets everything: the database went back.
     pub(crate) fn clear(&self) {
         self.0.lock().reset(0);
@@ -214,10 +257,8 @@ impl CacheAt {
         let Some(mut inner) = self.inner() else {
             return Known::Nothing;
         };
-        match inner.accounts.get(address) {
-            Some(account) => Known::Value(account),
-            None => Known::OnDisk,
-        }
+        let found = inner.accounts.get(address);
+        inner.told(found)
     }
 
     pub(crate) fn slot(&self, address: &B256, slot: &B256) -> Known<U256> {
@@ -227,10 +268,8 @@ impl CacheAt {
         if inner.destroyed.contains_key(address) {
             return Known::Nothing;
         }
-        match inner.slots.get(&(*address, *slot)) {
-            Some(value) => Known::Value(value),
-            None => Known::OnDisk,
-        }
+        let found = inner.slots.get(&(*address, *slot));
+        inner.told(found)
     }
 
     /// Keeps what the database said.

@@ -349,6 +349,7 @@ pub(crate) fn eth_of(api: Api, config: &EngineConfig, sequencer: Option<EthClien
         tip: Arc::default(),
         cache: Arc::default(),
         history_blocks: config.history_blocks,
+        receipts_blocks: config.receipts_blocks,
         turns: Arc::default(),
         least_tip: config.suggested_tip,
         health_max_age: config.health_max_age,
@@ -410,6 +411,7 @@ pub(crate) fn open(config: EngineConfig) -> Result<(Api, B256), StartError> {
             syncing: Arc::new(watch::Sender::new(None)),
             metrics,
             halt: Arc::new(Halt::new(config.halt)),
+            bad_blocks: Arc::default(),
         },
         genesis_hash,
     ))

@@ -7,6 +7,7 @@
 //! Invariants: one thread owns the block tree and the head pointers; everyone else reads immutable
 //! snapshots of it. What lies on disk always belongs to one block, however the process ends.
 
+mod bad_blocks;
 mod block;
 mod build;
 mod cache;
@@ -31,6 +32,7 @@ mod store;
 mod testing;
 mod tree;
 mod view;
+mod walk;
 
 pub use chain_file::{ChainFile, ChainFileError};
 pub use config::{EngineConfig, NAMESPACES, PoolLimits, RpcAccess, RpcLimits};

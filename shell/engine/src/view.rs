@@ -380,6 +380,20 @@ impl StateView {
         .map_err(state_error)
     }
 
+    /// This state without the index of an archive, which knows what a key was, but not which keys
+    /// there were.
+    pub(crate) fn walkable(mut self) -> Result<Self, ViewError> {
+        if let Some(anchor) = self.anchor()? {
+            self.past = Some(Past::Anchored(anchor));
+        }
+        Ok(self)
+    }
+
+    /// What lies on disk, below the layers.
+    pub(crate) fn db(&self) -> &DbSnapshot {
+        &self.chain.db
+    }
+
     /// This state, read through what is cached from block to block. For those who execute blocks:
     /// the cache then follows this state.
     pub(crate) fn through_cache(mut self) -> Self {
@@ -392,7 +406,8 @@ impl StateView {
         self
     }
 
-    fn layers(&self) -> impl Iterator<Item = &Layer> {
+    /// Changes on what lies on disk, newest first; not those of an archive's index.
+    pub(crate) fn layers(&self) -> impl Iterator<Item = &Layer> {
         let anchor = match &self.past {
             Some(Past::Anchored(anchor)) => Some(&anchor.layer),
             _ => None,

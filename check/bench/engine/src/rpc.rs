@@ -21,7 +21,7 @@ use std::{
 const HOLDERS: u64 = 10_000;
 const CONNECTIONS: usize = 64;
 /// Small blocks, each with a few transfers.
-const SMALL_BLOCKS: u64 = 300;
+const SMALL_BLOCKS: u64 = 1_000;
 const TRANSFERS: u64 = 5;
 const ROUNDS: usize = 5;
 const ROUND: Duration = Duration::from_millis(700);
@@ -127,7 +127,7 @@ fn workloads(world: &World, blocks: u64) -> Vec<(&'static str, Vec<Vec<u8>>)> {
             many("eth_estimateGas", &|i| json!([transfer(i)])),
         ),
         (
-            "eth_getLogs of one holder, 300 blocks",
+            "eth_getLogs of one holder, 1,000 blocks",
             many("eth_getLogs", &|i| {
                 let range = json!({
                     "fromBlock": hex(1), "toBlock": hex(blocks - 1), "address": TOKEN_A,

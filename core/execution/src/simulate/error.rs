@@ -42,6 +42,9 @@ pub enum SimulateError {
     /// More than this program simulates at once.
     #[error("{0}")]
     TooMuch(&'static str),
+    /// Withdrawals where there are none.
+    #[error("block override 'withdrawals' must be empty on an OP chain")]
+    Withdrawals,
     /// Time was up.
     #[error("execution timeout")]
     Stopped,
@@ -67,6 +70,7 @@ impl SimulateError {
             Self::BlockGasLimit(..) => -38_015,
             Self::NumberOrder(..) => -38_020,
             Self::TimeOrder(..) => -38_021,
+            Self::Withdrawals => -32_602,
             Self::InitCode => -38_025,
             Self::TooMuch(_) => -38_026,
             Self::Stopped | Self::Call(_) | Self::Block(_) => return None,

@@ -12,13 +12,13 @@ mod unsigned;
 pub use error::SimulateError;
 
 use crate::{
-    block_run::begin_block,
+    block_run::{begin_block, credits},
     build::Roots,
     call::{is_free, tx_env},
     chain::{ChainConfig, EthFork},
     database::{BlockState, block_state, state_diff},
     evm::{Checks, Machine, Outcome, block_env},
-    execute::transactions_root,
+    execute::{transactions_root, withdrawals_root},
     header::{EMPTY_REQUESTS_HASH, next_base_fee, next_excess_blob_gas},
     overrides,
     receipt::{Receipt, receipts_root_and_bloom},
@@ -28,12 +28,12 @@ use crate::{
 };
 use alloc::{string::String, vec::Vec};
 use alloy_consensus::{EMPTY_OMMER_ROOT_HASH, Header};
+use alloy_eips::eip4895::Withdrawal;
 use alloy_evm::overrides::OverrideBlockHashes;
 use alloy_primitives::{B256, Bytes, Log, U256};
 pub use alloy_rpc_types_eth::simulate::{SimBlock, SimulatePayload};
 use alloy_rpc_types_eth::{BlockOverrides, TransactionRequest};
 use error::refusal;
-use opal_trie::EMPTY_ROOT_HASH;
 use plan::{Plan, plan};
 use revm::{context::TxEnv, database::states::bundle_state::BundleRetention};
 use unsigned::unsigned;
@@ -64,6 +64,8 @@ pub struct SimulatedBlock {
     pub receipts: Vec<Receipt>,
     /// What the calls did.
     pub calls: Vec<SimulatedCall>,
+    /// Its withdrawals, if its fork has them.
+    pub withdrawals: Option<Vec<Withdrawal>>,
 }
 
 /// What one call did.
@@ -83,15 +85,19 @@ pub struct SimulatedCall {
     pub halt: Option<String>,
 }
 
-/// Simulates the blocks of `payload`. `roots` answers with the roots that all changes since the
-/// base lead to.
+/// Simulates the blocks of `payload`, with the withdrawals that the overrides of the block at the
+/// same index name. `roots` answers with the roots that all changes since the base lead to.
 pub fn simulate<R: StateReader>(
     env: &SimulateEnv<'_, R>,
     payload: SimulatePayload,
+    withdrawals: Vec<Vec<Withdrawal>>,
     budget: &TraceBudget,
     mut roots: impl FnMut(&StateDiff) -> Result<Roots, StateError>,
 ) -> Result<Vec<SimulatedBlock>, SimulateError> {
-    let plans = plan(env.base, payload.block_state_calls)?;
+    if env.chain.is_optimism() && withdrawals.iter().any(|list| !list.is_empty()) {
+        return Err(SimulateError::Withdrawals);
+    }
+    let plans = plan(env.base, payload.block_state_calls, withdrawals)?;
     let mut simulation = Simulation {
         chain: env.chain,
         validation: payload.validation,
@@ -207,7 +213,10 @@ impl Simulation<'_> {
             }
             self.call(&mut machine, &header, request, &mut progress)?;
         }
+        machine.credit(credits(&plan.withdrawals))?;
+        let has_withdrawals = self.chain.eth_fork(plan.time) >= EthFork::Shanghai;
         let block = SimulatedBlock {
+            withdrawals: has_withdrawals.then_some(plan.withdrawals),
             header: Header {
                 gas_used: progress.gas_used,
                 blob_gas_used: header.excess_blob_gas.map(|_| progress.blob_gas_used),
@@ -308,7 +317,7 @@ impl Simulation<'_> {
         let withdrawals_root = if passer {
             roots.message_passer_storage_root
         } else {
-            EMPTY_ROOT_HASH
+            withdrawals_root(block.withdrawals.as_deref().unwrap_or_default())
         };
         let (receipts_root, logs_bloom) = receipts_root_and_bloom(&block.receipts);
         block.header = Header {

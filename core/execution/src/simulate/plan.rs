@@ -3,6 +3,7 @@
 use super::SimulateError;
 use alloc::vec::Vec;
 use alloy_consensus::Header;
+use alloy_eips::eip4895::Withdrawal;
 use alloy_primitives::U256;
 use alloy_rpc_types_eth::simulate::SimBlock;
 
@@ -12,6 +13,8 @@ const BLOCKS_MAX: u64 = 256;
 const CALLS_PER_BLOCK_MAX: usize = 5_000;
 /// Calls of one simulation.
 const CALLS_MAX: usize = 10_000;
+/// Withdrawals of one simulated block.
+const WITHDRAWALS_MAX: usize = 1_000;
 /// Seconds between simulated blocks whose time is not given.
 const BLOCK_TIME: u64 = 12;
 
@@ -20,15 +23,24 @@ pub(super) struct Plan {
     pub(super) number: u64,
     pub(super) time: u64,
     pub(super) block: SimBlock,
+    pub(super) withdrawals: Vec<Withdrawal>,
 }
 
 /// Numbers and times of all blocks; empty blocks fill gaps between numbers.
-pub(super) fn plan(base: &Header, blocks: Vec<SimBlock>) -> Result<Vec<Plan>, SimulateError> {
+pub(super) fn plan(
+    base: &Header,
+    blocks: Vec<SimBlock>,
+    withdrawals: Vec<Vec<Withdrawal>>,
+) -> Result<Vec<Plan>, SimulateError> {
     if blocks.iter().any(|b| b.calls.len() > CALLS_PER_BLOCK_MAX)
         || blocks.iter().map(|b| b.calls.len()).sum::<usize>() > CALLS_MAX
     {
         return Err(SimulateError::TooMuch("too many calls"));
     }
+    if withdrawals.iter().any(|list| list.len() > WITHDRAWALS_MAX) {
+        return Err(SimulateError::TooMuch("too many withdrawals"));
+    }
+    let mut withdrawals = withdrawals.into_iter();
     let mut plans = Vec::new();
     let (mut number, mut time) = (base.number, base.timestamp);
     for block in blocks {
@@ -50,6 +62,7 @@ pub(super) fn plan(base: &Header, blocks: Vec<SimBlock>) -> Result<Vec<Plan>, Si
                 number,
                 time,
                 block,
+                withdrawals: Vec::new(),
             });
         }
         number = last;
@@ -62,6 +75,7 @@ pub(super) fn plan(base: &Header, blocks: Vec<SimBlock>) -> Result<Vec<Plan>, Si
             number,
             time,
             block,
+            withdrawals: withdrawals.next().unwrap_or_default(),
         });
     }
     Ok(plans)
@@ -90,11 +104,15 @@ mod tests {
         let plans = plan(
             &base,
             [block(Some(13), None), block(None, Some(500))].into(),
+            [Vec::new(), vec![Withdrawal::default()]].into(),
         )
         .unwrap();
         let places: Vec<_> = plans.iter().map(|p| (p.number, p.time)).collect();
         assert_eq!(places, [(11, 112), (12, 124), (13, 136), (14, 500)]);
-        let code = |blocks: Vec<SimBlock>| plan(&base, blocks).err().and_then(|e| e.code());
+        let withdrawn: Vec<_> = plans.iter().map(|p| p.withdrawals.len()).collect();
+        assert_eq!(withdrawn, [0, 0, 0, 1], "those that fill gaps have none");
+        let code =
+            |blocks: Vec<SimBlock>| plan(&base, blocks, Vec::new()).err().and_then(|e| e.code());
         assert_eq!(code([block(Some(10), None)].into()), Some(-38_020));
         assert_eq!(code([block(None, Some(100))].into()), Some(-38_021));
         assert_eq!(code([block(Some(266), None)].into()), None);

@@ -27,7 +27,7 @@ use crate::{
     chain::ChainConfig,
     error::InvalidBlock,
     evm::{Machine, Outcome, TxError},
-    state::{StateError, StateReader},
+    state::{StateDiff, StateError, StateReader},
     transaction::VerifiedTx,
 };
 use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
@@ -54,7 +54,8 @@ impl TraceBudget {
         }
     }
 
-    pub(crate) fn is_stopped(&self) -> bool {
+    /// Whether time is up.
+    pub fn is_stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
 }
@@ -130,6 +131,12 @@ impl<'a, R: StateReader> TracedBlock<'a, R> {
             machine.commit(outcome.state);
         }
         Ok(machine)
+    }
+
+    /// What the block changes before the transaction at `index`; all that its transactions change
+    /// if there are not so many. What follows the transactions is not in it.
+    pub fn diff_before(&self, index: usize) -> Result<StateDiff, TraceError> {
+        Ok(self.machine_before(index)?.into_diff())
     }
 
     /// Traces the transaction at `index`.

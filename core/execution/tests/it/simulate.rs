@@ -1,6 +1,7 @@
 //! `eth_simulateV1`: simulated blocks against blocks that are really built.
 
 use crate::support::*;
+use alloy_eips::eip4895::Withdrawal;
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256, address};
 use opal_execution::{
     Roots, StateDiff, StateError,
@@ -15,6 +16,14 @@ const C1: Address = address!("c100000000000000000000000000000000000000");
 const ETHER_LOGS: Address = address!("eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee");
 
 fn run(world: &World, payload: Value) -> Result<Vec<SimulatedBlock>, SimulateError> {
+    run_with(world, payload, Vec::new())
+}
+
+fn run_with(
+    world: &World,
+    payload: Value,
+    withdrawals: Vec<Vec<Withdrawal>>,
+) -> Result<Vec<SimulatedBlock>, SimulateError> {
     let payload: SimulatePayload = serde_json::from_value(payload).unwrap();
     let env = SimulateEnv {
         chain: &world.chain,
@@ -32,12 +41,48 @@ fn run(world: &World, payload: Value) -> Result<Vec<SimulatedBlock>, SimulateErr
             message_passer_storage_root: B256::repeat_byte(5),
         })
     };
-    simulate(&env, payload, &TraceBudget::new(1 << 20), roots)
+    simulate(
+        &env,
+        payload,
+        withdrawals,
+        &TraceBudget::new(1 << 20),
+        roots,
+    )
 }
 
 fn one(world: &World, block: Value, validation: bool) -> Result<SimulatedBlock, SimulateError> {
     let payload = json!({ "blockStateCalls": [block], "validation": validation });
     run(world, payload).map(|mut blocks| blocks.remove(0))
+}
+
+#[test]
+fn withdrawals_are_paid_after_the_calls() {
+    let world = World::new(eth_chain());
+    let withdrawal = Withdrawal {
+        index: 1,
+        validator_index: 2,
+        address: C0,
+        amount: 3,
+    };
+    // Returns the balance of C0: PUSH20 c0, BALANCE, PUSH0, MSTORE, RETURN of a word.
+    let code = format!("0x73{C0:x}315f5260205ff3");
+    let look = json!({
+        "stateOverrides": { C1.to_string(): { "code": code } },
+        "calls": [{ "from": ALICE, "to": C1 }],
+    });
+    let payload = json!({ "blockStateCalls": [look, look] });
+    let blocks = run_with(&world, payload.clone(), [vec![withdrawal]].into()).unwrap();
+    let balance = |i: usize| U256::from_be_slice(&blocks[i].calls[0].output);
+    assert_eq!(balance(0), U256::ZERO, "not before the calls");
+    assert_eq!(balance(1), U256::from(3_000_000_000_u64));
+    assert_eq!(blocks[0].withdrawals, Some(vec![withdrawal]));
+    assert_eq!(blocks[1].withdrawals, Some(Vec::new()));
+    let root = opal_execution::execute::withdrawals_root(&[withdrawal]);
+    assert_eq!(blocks[0].header.withdrawals_root, Some(root));
+    let op = World::new(op_chain(Fork::Karst));
+    let refused = run_with(&op, payload.clone(), [vec![withdrawal]].into());
+    assert_eq!(refused.unwrap_err(), SimulateError::Withdrawals);
+    assert!(run_with(&op, payload, [Vec::new()].into()).is_ok());
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod tests;
 pub(crate) use payload::DecodedPayload;
 
 use crate::{
+    bad_blocks::{BadBlock, BadBlocks},
     block::{ChainBlock, verify_transactions},
     build::{BuildLimits, BuildRequest, PayloadJobs, build},
     exec::{ExecError, PendingBlock, TIMING, millis},
@@ -85,6 +86,8 @@ pub(crate) struct Api {
     pub(crate) syncing: Arc<watch::Sender<Option<Syncing>>>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) halt: Arc<Halt>,
+    /// Blocks that were refused.
+    pub(crate) bad_blocks: Arc<BadBlocks>,
 }
 
 impl Api {
@@ -321,6 +324,8 @@ impl Api {
             return Ok(PayloadStatus::new(PayloadStatusEnum::Valid, Some(hash)));
         }
         let (number, parent) = (decoded.header.number, decoded.header.parent_hash);
+        // Costs a counter per transaction.
+        let whole = decoded.clone();
         let this = self.clone();
         let recovered = tokio::task::spawn_blocking(move || this.recover(hash, decoded))
             .await
@@ -339,6 +344,7 @@ impl Api {
                 reason,
             } => {
                 self.metrics.invalid_payloads.add(1);
+                self.bad_blocks.add(BadBlock::new(hash, whole));
                 Ok(invalid(latest_valid, reason))
             }
             InsertOutcome::ParentUnknown => {

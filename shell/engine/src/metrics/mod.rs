@@ -200,6 +200,7 @@ pub(crate) fn page(api: &Api) -> String {
         "Write transactions that failed",
         metrics.flush_failures.get(),
     );
+    cache(&mut page, api);
     calls(&mut page, metrics);
     process(&mut page, metrics);
     page.finish()
@@ -273,6 +274,25 @@ fn chain(page: &mut Page, api: &Api) {
         "db_writable",
         "1 unless the last write to disk failed",
         healthy,
+    );
+}
+
+fn cache(page: &mut Page, api: &Api) {
+    let counts = api.tree.view().cache.counts();
+    page.counter(
+        "state_cache_hits_total",
+        "Accounts and slots that execution found in the cache",
+        counts.hits,
+    );
+    page.counter(
+        "state_cache_misses_total",
+        "Accounts and slots that execution read from the database",
+        counts.misses,
+    );
+    page.gauge(
+        "state_cache_entries",
+        "Accounts and slots in the cache",
+        counts.entries,
     );
 }
 

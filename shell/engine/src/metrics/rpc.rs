@@ -6,7 +6,11 @@ use jsonrpsee::{
     server::middleware::rpc::{Batch, Notification, RpcServiceT},
     types::Request,
 };
-use std::{future::Future, sync::Arc, time::Instant};
+use std::{
+    future::Future,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tower::Layer;
 
 /// A layer that counts. Only methods that exist are counted by name.
@@ -40,6 +44,16 @@ pub(crate) struct Counting<S> {
 }
 
 impl CountCalls {
+    /// Counts a call that another kind of server answered.
+    pub(crate) fn count(&self, method: &str, time: Duration, failed: bool) {
+        self.metrics.called(self.name(method), Some(time), failed);
+    }
+
+    /// Counts a message that is no call.
+    pub(crate) fn count_garbage(&self) {
+        self.metrics.called("unknown", None, true);
+    }
+
     fn name(&self, method: &str) -> &'static str {
         self.methods
             .method_with_name(method)

@@ -5,7 +5,11 @@
 //! bytes that cannot begin one, end the connection; subscriptions end with it.
 
 use super::{error::limit_exceeded, server::HexIds};
-use crate::{config::RpcLimits, engine::StartError};
+use crate::{
+    config::RpcLimits,
+    engine::StartError,
+    metrics::{CountCalls, Metrics},
+};
 use jsonrpsee::{
     MethodResponse, Methods,
     server::{
@@ -20,6 +24,7 @@ use std::{
     os::unix::fs::{FileTypeExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::Arc,
+    time::Instant,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -58,6 +63,7 @@ pub(crate) fn start(
     path: &Path,
     methods: Methods,
     limits: RpcLimits,
+    metrics: Arc<Metrics>,
 ) -> Result<IpcServer, StartError> {
     let failed = |source| StartError::Ipc {
         path: path.to_path_buf(),
@@ -66,6 +72,7 @@ pub(crate) fn start(
     let listener = bind(path).map_err(failed)?;
     let (stop, stopped) = watch::channel(false);
     let server = Arc::new(Shared {
+        counter: CountCalls::new(metrics, methods.clone()),
         methods,
         limits,
         ids: HexIds::default(),
@@ -130,6 +137,7 @@ async fn accept(listener: UnixListener, server: Arc<Shared>, mut stopped: watch:
 
 #[derive(Debug)]
 struct Shared {
+    counter: CountCalls,
     methods: Methods,
     limits: RpcLimits,
     ids: HexIds,
@@ -268,15 +276,25 @@ impl Connection {
         }
     }
 
-    /// Answers one call; `None` if there is nothing (more) to say.
+    /// Answers and counts one call; `None` if there is nothing (more) to say.
     async fn one(&self, message: &[u8]) -> Option<MethodResponse> {
+        let counter = &self.server.counter;
         let Ok(request) = serde_json::from_slice::<Request<'_>>(message) else {
             if serde_json::from_slice::<Notification<'_, Option<&RawValue>>>(message).is_ok() {
                 return None;
             }
             let (id, code) = jsonrpsee::server::prepare_error(message);
+            counter.count_garbage();
             return Some(MethodResponse::error(id, ErrorObject::from(code)));
         };
+        let (method, started) = (request.method_name().to_owned(), Instant::now());
+        let (response, failed) = self.call(request).await;
+        counter.count(&method, started.elapsed(), failed);
+        response
+    }
+
+    /// Answers one call, and whether with an error; `None` if it was answered already.
+    async fn call(&self, request: Request<'_>) -> (Option<MethodResponse>, bool) {
         let Request {
             id,
             method,
@@ -289,9 +307,9 @@ impl Connection {
         let found = self.server.methods.method_with_name(&method);
         let Some((_, callback)) = found else {
             let problem = ErrorObject::from(ErrorCode::MethodNotFound);
-            return Some(MethodResponse::error(id, problem));
+            return (Some(MethodResponse::error(id, problem)), true);
         };
-        Some(match callback {
+        let response = match callback {
             MethodCallback::Sync(call) => call(id, params, most, extensions),
             MethodCallback::Async(call) => {
                 let (id, params) = (id.into_owned(), params.into_owned());
@@ -302,7 +320,7 @@ impl Connection {
                 let Some(subscription_permit) = self.subscriptions.acquire() else {
                     let most = self.subscriptions.max();
                     let problem = jsonrpsee::types::error::reject_too_many_subscriptions(most);
-                    return Some(MethodResponse::error(id, problem));
+                    return (Some(MethodResponse::error(id, problem)), true);
                 };
                 let ids: &dyn IdProvider = &self.server.ids;
                 let state = SubscriptionState {
@@ -314,11 +332,13 @@ impl Connection {
                 let response = call(id, params, sink, state, extensions).await;
                 // It has gone through the sink, before the subscription's first message.
                 if response.is_subscription() {
-                    return None;
+                    return (None, false);
                 }
                 response
             }
-        })
+        };
+        let failed = response.is_error();
+        (Some(response), failed)
     }
 }
 

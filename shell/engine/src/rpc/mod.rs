@@ -8,6 +8,7 @@ mod blocks;
 mod cache;
 mod convert;
 mod debug;
+mod dump;
 pub(crate) mod error;
 mod fees;
 mod filters;
@@ -72,6 +73,8 @@ pub(crate) struct Eth {
     pub(crate) tip: Arc<Mutex<(B256, u128)>>,
     /// Blocks below the flushed one whose state is kept.
     pub(crate) history_blocks: u64,
+    /// Blocks below the flushed one whose receipts are kept; `None` keeps all.
+    pub(crate) receipts_blocks: Option<u64>,
     /// Bounds what traces cost together.
     pub(crate) turns: Arc<Turns>,
     /// Priority fee that is suggested at least, wei; `None` is the usual one.

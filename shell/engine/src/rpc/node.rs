@@ -39,7 +39,10 @@ pub(super) fn register(module: &mut Module) -> Registered {
         let first = (genesis.unwrap_or_default(), genesis_time.unwrap_or(0));
         Ok(forks::config(&eth.api.chain, first, view.head.timestamp))
     })?;
-    method(module, "eth_capabilities", |eth, _| Ok(capabilities(eth)))?;
+    method(module, "eth_capabilities", |eth, _| capabilities(eth))?;
+    method(module, "debug_proofsSyncStatus", |eth, _| {
+        proofs_status(eth)
+    })?;
     method(module, "eth_baseFee", |eth, _| {
         let view = eth.view();
         let header = view.header(&view.head.hash).map_err(internal)?;
@@ -76,26 +79,50 @@ pub(super) fn syncing(eth: &Eth) -> Value {
     }
 }
 
-/// Which blocks can be asked about: all bodies and receipts, and states within the history.
-fn capabilities(eth: &Eth) -> Value {
+/// Which blocks can be asked about: all bodies; receipts and logs unless they are pruned; states
+/// within the history, which an archive's index prolongs; proofs within what one step goes back.
+fn capabilities(eth: &Eth) -> RpcResult<Value> {
     let view = eth.view();
+    let flushed = view.db.flushed_number();
+    let from = |oldest: u64| json!({ "disabled": false, "oldestBlock": convert::quantity(oldest) });
+    let window = |oldest: u64, blocks: u64| {
+        json!({
+            "disabled": false,
+            "oldestBlock": convert::quantity(oldest),
+            "deleteStrategy": { "type": "window", "retentionBlocks": convert::quantity(blocks) },
+        })
+    };
     let reach = eth.history_blocks.min(REWIND_BLOCKS_MAX);
-    let oldest_state = view.db.flushed_number().saturating_sub(reach);
-    let all = json!({ "disabled": false, "oldestBlock": "0x0" });
-    let window = json!({
-        "disabled": false,
-        "oldestBlock": convert::quantity(oldest_state),
-        "deleteStrategy": { "type": "window", "retentionBlocks": convert::quantity(reach) },
-    });
-    json!({
+    // Old diffs go a few at a time: what is still there counts.
+    let oldest_diff = view.db.reverse_range().map_err(internal)?;
+    let oldest_proof = oldest_diff
+        .map_or(flushed, |(first, _, _)| first.saturating_sub(1))
+        .max(flushed.saturating_sub(REWIND_BLOCKS_MAX));
+    let state = match view.db.indexed_from() {
+        Some(first) => from(first),
+        None => window(oldest_proof, reach),
+    };
+    let receipts = match eth.receipts_blocks {
+        Some(kept) => window(view.db.receipts_from(), kept),
+        None => from(view.db.receipts_from()),
+    };
+    Ok(json!({
         "head": { "number": convert::quantity(view.head.number), "hash": view.head.hash },
-        "state": window,
-        "stateproofs": window,
-        "tx": all,
-        "logs": all,
-        "receipts": all,
-        "blocks": all,
-    })
+        "state": state,
+        "stateproofs": window(oldest_proof, reach),
+        "tx": from(0),
+        "logs": receipts,
+        "receipts": receipts,
+        "blocks": from(0),
+    }))
+}
+
+/// What op-reth tells of its store of old proofs: which blocks they reach.
+fn proofs_status(eth: &Eth) -> RpcResult<Value> {
+    let capabilities = capabilities(eth)?;
+    let earliest = capabilities["stateproofs"]["oldestBlock"].as_str();
+    let earliest = earliest.and_then(|hex| u64::from_str_radix(hex.get(2..)?, 16).ok());
+    Ok(json!({ "earliest": earliest, "latest": eth.view().head.number }))
 }
 
 /// Several slots of several accounts at once.

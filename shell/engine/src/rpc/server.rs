@@ -1,10 +1,10 @@
 //! Starting and stopping the servers.
 
 use super::{
-    Eth, Module, Registered, blocks, debug, fees, filters,
+    Eth, Module, Registered, blocks, debug, dump, fees, filters,
     gate::{Gate, Rules},
     ipc::{self, IpcServer},
-    node, simulate, state, submit, subscriptions,
+    method, node, simulate, state, submit, subscriptions,
     throttle::Throttled,
     trace, transactions, witness,
 };
@@ -23,6 +23,7 @@ use jsonrpsee::{
 };
 use opal_rpc::JwtSecret;
 use std::{
+    collections::BTreeMap,
     net::SocketAddr,
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
@@ -103,10 +104,10 @@ pub(crate) async fn start_public(
         servers.ws = Some(listen(&eth.api, addr, config, gate, methods).await?);
     }
     if let Some(path) = &access.ipc_path {
-        let limits = eth.limits;
+        let (limits, metrics) = (eth.limits, eth.api.metrics.clone());
         let methods = public_methods(eth, &crate::config::NAMESPACES.map(str::to_owned));
         let methods = methods.map_err(|e| StartError::Internal(e.to_string()))?;
-        servers.ipc = Some(ipc::start(path, methods, limits)?);
+        servers.ipc = Some(ipc::start(path, methods, limits, metrics)?);
     }
     Ok(servers)
 }
@@ -190,7 +191,19 @@ fn public_methods(eth: Eth, namespaces: &[String]) -> Result<Methods, RegisterMe
             module.remove_method(name);
         }
     }
+    register_modules(&mut module, namespaces)?;
     Ok(module.into())
+}
+
+/// `rpc_modules`: the namespaces of this server with their versions, as geth has it.
+fn register_modules(module: &mut Module, namespaces: &[String]) -> Registered {
+    let known = crate::config::NAMESPACES.into_iter();
+    let served = known.filter(|name| namespaces.iter().any(|n| n == name));
+    let versions: BTreeMap<&str, &str> = served
+        .chain(["rpc"])
+        .map(|namespace| (namespace, "1.0"))
+        .collect();
+    method(module, "rpc_modules", move |_, _| Ok(versions.clone()))
 }
 
 /// All public methods, for calls without a server.
@@ -232,6 +245,7 @@ fn register(module: &mut Module) -> Registered {
     node::register(module)?;
     trace::register(module)?;
     witness::register(module)?;
+    dump::register(module)?;
     debug::register(module)
 }
 

@@ -6,13 +6,14 @@ use super::{
     method,
 };
 use crate::{block::ChainBlock, store::BlockBody, view::StateView};
-use alloy_eips::BlockId;
+use alloy_eips::{BlockId, eip4895::Withdrawal};
 use alloy_primitives::{B256, keccak256};
 use opal_execution::{
     Roots, StateDiff, StateError,
     simulate::{self, SimulateEnv, SimulateError, SimulatePayload, SimulatedBlock, SimulatedCall},
 };
 use opal_protocol::predeploys::L2_TO_L1_MESSAGE_PASSER;
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 /// Code of a call that reverted.
@@ -25,7 +26,9 @@ pub(super) fn register(module: &mut Module) -> Registered {
 }
 
 fn simulate_v1(eth: &Eth, args: &mut Args<'_>) -> RpcResult<Vec<Value>> {
-    let (payload, id): (SimulatePayload, Option<BlockId>) = (args.next()?, args.optional()?);
+    let (payload, id): (Value, Option<BlockId>) = (args.next()?, args.optional()?);
+    let withdrawals = withdrawals(&payload)?;
+    let payload: SimulatePayload = serde_json::from_value(payload).map_err(invalid_params)?;
     if payload.block_state_calls.is_empty() {
         return Err(invalid_params("empty input"));
     }
@@ -40,8 +43,21 @@ fn simulate_v1(eth: &Eth, args: &mut Args<'_>) -> RpcResult<Vec<Value>> {
     };
     let is_optimism = eth.api.chain.is_optimism();
     let roots = |diff: &StateDiff| roots_after(&state, is_optimism, diff);
-    let blocks = simulate::simulate(&env, payload, &turn.budget, roots).map_err(from_simulate)?;
+    let blocks = simulate::simulate(&env, payload, withdrawals, &turn.budget, roots)
+        .map_err(from_simulate)?;
     blocks.into_iter().map(|block| print(block, full)).collect()
+}
+
+/// The withdrawals among the block overrides, block by block: the library's type leaves them out.
+fn withdrawals(payload: &Value) -> RpcResult<Vec<Vec<Withdrawal>>> {
+    let blocks = payload["blockStateCalls"].as_array().into_iter().flatten();
+    let of_block = |block: &Value| -> RpcResult<Vec<Withdrawal>> {
+        let list = Option::deserialize(&block["blockOverrides"]["withdrawals"]);
+        let list: Option<Vec<Withdrawal>> =
+            list.map_err(|e| invalid_params(format!("block override 'withdrawals': {e}")))?;
+        Ok(list.unwrap_or_default())
+    };
+    blocks.map(of_block).collect()
 }
 
 /// The roots of the state with all that was simulated so far.
@@ -72,8 +88,9 @@ fn print(block: SimulatedBlock, full: bool) -> RpcResult<Value> {
         transactions,
         receipts,
         calls,
+        withdrawals,
     } = block;
-    let withdrawals = header.withdrawals_root.map(|_| Default::default());
+    let withdrawals = withdrawals.map(Into::into);
     let (senders, encoded) = transactions
         .into_iter()
         .map(|tx| (tx.sender, tx.encoded))

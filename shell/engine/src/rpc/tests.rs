@@ -24,6 +24,7 @@ fn eth() -> Eth {
         tip: Arc::default(),
         cache: Arc::default(),
         history_blocks: 100,
+        receipts_blocks: None,
         turns: Arc::default(),
         least_tip: None,
         health_max_age: None,

@@ -178,6 +178,37 @@ fn with_block<T>(
     f(&traced, &mut turn.budget).map_err(from_trace)
 }
 
+/// Runs `f` on a known block at its place, with how many transactions it has; answers with the
+/// state after its parent too.
+pub(super) fn with_transactions<T>(
+    eth: &Eth,
+    id: BlockId,
+    f: impl FnOnce(&TracedBlock<'_, &crate::view::StateView>, usize) -> RpcResult<T>,
+) -> RpcResult<(crate::view::StateView, T)> {
+    let view = eth.view();
+    let block = eth.block(&view, id)?;
+    let block = block.ok_or_else(|| server(format!("block {} not found", name(id))))?;
+    let parent_hash = block.header.parent_hash;
+    let _turn = eth.turns.take(&eth.limits, None)?;
+    let (state, parent_time) = match view.header(&parent_hash).map_err(internal)? {
+        Some(parent) => (view.state_at(parent_hash), parent.timestamp),
+        None if block.header.number == 0 => return Err(server("genesis has no transactions")),
+        None => return Err(server(format!("parent {parent_hash} not found"))),
+    };
+    let state = state.map_err(from_view)?;
+    let block = Replayed::of(&block);
+    let traced = TracedBlock {
+        chain: &eth.api.chain,
+        parent_time,
+        header: &block.header,
+        hash: block.hash,
+        transactions: &block.transactions,
+        reader: &state,
+    };
+    let answer = f(&traced, block.transactions.len())?;
+    Ok((state, answer))
+}
+
 fn timeout(options: &TraceOptions) -> RpcResult<Option<Duration>> {
     let ms = options.timeout_ms().map_err(from_trace)?;
     Ok(ms.map(Duration::from_millis))

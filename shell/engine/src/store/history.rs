@@ -99,6 +99,11 @@ impl DbSnapshot {
             .is_some_and(|from| number.saturating_add(1) >= from)
     }
 
+    /// The first block whose state can be looked up in the index, if there is one.
+    pub(crate) fn indexed_from(&self) -> Option<u64> {
+        self.history_from.map(|from| from.saturating_sub(1))
+    }
+
     /// An account after the canonical block `number`, which must be indexed.
     pub(crate) fn account_at(
         &self,

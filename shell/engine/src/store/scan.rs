@@ -3,6 +3,7 @@
 use super::{
     DbSnapshot, StoreError,
     codec::{self, FlatAccount},
+    flush::slot_key,
 };
 use alloy_primitives::{B256, U256};
 use opal_trie::Account;
@@ -45,6 +46,30 @@ impl DbSnapshot {
             })?;
             Ok((B256::from_slice(address), B256::from_slice(slot), value))
         }))
+    }
+
+    /// The first account of the flushed state at or after a hashed address.
+    pub(crate) fn account_from(&self, first: &B256) -> Result<Option<B256>, StoreError> {
+        let row = self.accounts.range::<&[u8; 32]>(&first.0..)?.next();
+        let key = row.transpose()?.map(|(key, _)| B256::from(*key.value()));
+        Ok(key)
+    }
+
+    /// The first slot of an account in the flushed state at or after a hashed slot.
+    pub(crate) fn slot_from(
+        &self,
+        address: &B256,
+        first: &B256,
+    ) -> Result<Option<B256>, StoreError> {
+        let (first, last) = (
+            slot_key(address, first),
+            slot_key(address, &B256::repeat_byte(0xff)),
+        );
+        let row = self.storage.range::<&[u8; 64]>(&first..=&last)?.next();
+        let key = row
+            .transpose()?
+            .map(|(key, _)| B256::from_slice(key.value().split_at(32).1));
+        Ok(key)
     }
 
     /// Rows of the table of trie nodes.

@@ -4,8 +4,8 @@
 //! old pages alive: hold one no longer than needed.
 
 use super::{
-    ACCOUNTS, BODIES, CANONICAL, CODE, HEADERS, META, META_HEADS, META_HISTORY_FROM, NODES,
-    RECEIPTS, REVERSE, STORAGE, StoreError, TX_INDEX,
+    ACCOUNTS, BODIES, CANONICAL, CODE, HEADERS, META, META_HEADS, META_HISTORY_FROM,
+    META_RECEIPTS_FROM, NODES, RECEIPTS, REVERSE, STORAGE, StoreError, TX_INDEX,
     codec::{self, BlockBody, FlatAccount, HeadsRecord, ReverseDiff},
     flush::{node_key, slot_key},
     history::{ACCOUNT_HISTORY, STORAGE_HISTORY},
@@ -36,6 +36,8 @@ pub(crate) struct DbSnapshot {
     pub(super) storage_history: ReadOnlyTable<&'static [u8; 72], &'static [u8]>,
     /// First block of the index, if there is one.
     pub(super) history_from: Option<u64>,
+    /// First canonical block whose receipts were not pruned.
+    receipts_from: u64,
 }
 
 impl std::fmt::Debug for DbSnapshot {
@@ -49,10 +51,13 @@ impl std::fmt::Debug for DbSnapshot {
 impl DbSnapshot {
     pub(super) fn new(read: ReadTransaction) -> Result<Self, StoreError> {
         let meta = read.open_table(META)?;
-        let history_from = meta
-            .get(META_HISTORY_FROM)?
-            .and_then(|row| row.value().try_into().ok())
-            .map(u64::from_be_bytes);
+        let number = |name: &str| -> Result<Option<u64>, StoreError> {
+            let row = meta.get(name)?;
+            let bytes = row.and_then(|row| row.value().try_into().ok());
+            Ok(bytes.map(u64::from_be_bytes))
+        };
+        let history_from = number(META_HISTORY_FROM)?;
+        let receipts_from = number(META_RECEIPTS_FROM)?.unwrap_or(0);
         let heads = meta
             .get(META_HEADS)?
             .map(|row| codec::decode("meta", row.value()))
@@ -72,6 +77,7 @@ impl DbSnapshot {
             account_history: read.open_table(ACCOUNT_HISTORY)?,
             storage_history: read.open_table(STORAGE_HISTORY)?,
             history_from,
+            receipts_from,
         })
     }
 
@@ -83,6 +89,11 @@ impl DbSnapshot {
     /// Height of the flushed block.
     pub(crate) fn flushed_number(&self) -> u64 {
         self.heads.map_or(0, |h| h.head_number)
+    }
+
+    /// The first canonical block whose receipts were not pruned.
+    pub(crate) const fn receipts_from(&self) -> u64 {
+        self.receipts_from
     }
 
     /// An account in the flushed state.

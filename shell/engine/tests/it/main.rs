@@ -2,8 +2,10 @@
 
 mod bad_fields;
 mod chain;
+mod dump;
 mod engine_api;
 mod follow;
+mod history;
 mod hostile;
 mod l1;
 mod offline;

@@ -13,13 +13,13 @@ use opal_rpc::BlockTag;
 use std::time::Duration;
 
 /// Stores word 1 at slot word 0; destroys itself if word 2 is not zero.
-const STORER: [u8; 17] = hex!("60203560003555604035600e57005b33ff");
+pub(crate) const STORER: [u8; 17] = hex!("60203560003555604035600e57005b33ff");
 /// Creates a contract with the calldata as init code, at an address that depends on it alone.
 const FACTORY: [u8; 15] = hex!("36600060003760003660006000f500");
-const FACTORY_ADDRESS: Address = Address::repeat_byte(0xfa);
+pub(crate) const FACTORY_ADDRESS: Address = Address::repeat_byte(0xfa);
 
 /// Init code that leaves [`STORER`].
-fn init_code() -> Vec<u8> {
+pub(crate) fn init_code() -> Vec<u8> {
     // PUSH17 code, PUSH1 0, MSTORE; RETURN the 17 bytes that end the word.
     let mut code = vec![0x70];
     code.extend(STORER);
@@ -27,10 +27,11 @@ fn init_code() -> Vec<u8> {
     code
 }
 
-struct Random(u64);
+/// A small reproducible generator of numbers.
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    fn below(&mut self, n: u64) -> u64 {
+    pub(crate) fn below(&mut self, n: u64) -> u64 {
         self.0 = self
             .0
             .wrapping_mul(6_364_136_223_846_793_005)
@@ -47,7 +48,7 @@ struct Known {
     nonces: [u64; 3],
 }
 
-fn call(who: u8, nonce: u64, to: Address, input: Vec<u8>) -> Bytes {
+pub(crate) fn call(who: u8, nonce: u64, to: Address, input: Vec<u8>) -> Bytes {
     let tx = TxEip1559 {
         chain_id: world::CHAIN_ID,
         nonce,
@@ -79,7 +80,7 @@ fn random_call(random: &mut Random, who: u8, nonce: u64) -> Bytes {
     call(who, nonce, storer, input)
 }
 
-fn config(fork: Fork, flush_interval: Duration) -> EngineConfig {
+pub(crate) fn config(fork: Fork, flush_interval: Duration) -> EngineConfig {
     let mut config = EngineConfig {
         flush_interval,
         ..world::config(fork)

@@ -325,3 +325,54 @@ async fn the_socket_of_local_processes_speaks_as_geths_does() {
     again.engine.shutdown().await;
     assert_ne!(again.head, B256::ZERO);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_over_the_socket_and_the_cache_are_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("opal.ipc");
+    let mut driver = start(|config| {
+        config.rpc_access.ipc_path = Some(path.clone());
+        config.metrics_addr = Some(([127, 0, 0, 1], 0).into());
+    })
+    .await;
+    let url = driver.engine.metrics_url().unwrap();
+    let page = async || {
+        let page = reqwest::get(&url).await.unwrap();
+        page.text().await.unwrap()
+    };
+    let value = |page: &str, name: &str| -> Option<u64> {
+        let line = page.lines().find(|l| l.starts_with(name))?;
+        line.rsplit(' ').next()?.parse().ok()
+    };
+    let before = page().await;
+    assert_eq!(value(&before, "state_cache_hits_total"), Some(0));
+    let mut ipc = Ipc::connect(&path).await;
+    let good = request("eth_chainId");
+    for message in [
+        good.clone(),
+        format!("[{good},{good}]"),
+        request("eth_getBalance"),
+        request("eth_nothing"),
+        r#"{"id":1}"#.to_owned(),
+        r#"{"jsonrpc":"2.0","id":3,"method":"eth_subscribe","params":["newHeads"]}"#.to_owned(),
+    ] {
+        ipc.send(&message).await;
+        ipc.next().await;
+    }
+    for _ in 0..3 {
+        driver.build().await;
+    }
+    let after = page().await;
+    let count = |method: &str| {
+        let calls = format!("rpc_duration_seconds_count{{method=\"{method}\"}}");
+        let failures = format!("rpc_failure_total{{method=\"{method}\"}}");
+        (value(&after, &calls), value(&after, &failures))
+    };
+    assert_eq!(count("eth_chainId"), (Some(3), Some(0)));
+    assert_eq!(count("eth_getBalance"), (Some(1), Some(1)));
+    assert_eq!(count("unknown"), (Some(2), Some(2)));
+    assert_eq!(count("eth_subscribe"), (Some(1), Some(0)));
+    assert!(value(&after, "state_cache_hits_total") > Some(0), "{after}");
+    assert!(value(&after, "state_cache_misses_total") > Some(0));
+    assert!(value(&after, "state_cache_entries") > Some(0));
+}

@@ -114,3 +114,39 @@ async fn simulations_fail_with_their_codes() {
     let unknown = json!([block(json!({})), "0x99"]);
     assert!(call(&url, "eth_simulateV1", unknown).await["error"].is_object());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn withdrawals_are_overridden_where_there_are_any() {
+    let driver = Driver::karst().await;
+    let url = driver.engine.rpc_url();
+    let with = |withdrawals: Value| {
+        let block = json!({ "blockOverrides": { "withdrawals": withdrawals }, "calls": [] });
+        json!([{ "blockStateCalls": [block] }, "latest"])
+    };
+    let one = json!([{ "index": "0x1", "validatorIndex": "0x2", "address": C0, "amount": "0x3" }]);
+    for (withdrawals, wanted) in [
+        (json!([]), Value::Null),
+        (Value::Null, Value::Null),
+        (one.clone(), json!(-32_602)),
+        (json!([{ "index": "0x1" }]), json!(-32_602)),
+        (json!(7), json!(-32_602)),
+    ] {
+        let answer = call(&url, "eth_simulateV1", with(withdrawals)).await;
+        assert_eq!(answer["error"]["code"], wanted, "{answer}");
+    }
+    let chain = opal_engine::ChainConfig::ethereum_dev(900);
+    let genesis = crate::world::genesis(&chain);
+    let config = opal_engine::EngineConfig::new(chain, genesis);
+    let engine = opal_engine::Engine::start(config).await.unwrap();
+    let url = engine.rpc_url();
+    let blocks = ask(&url, "eth_simulateV1", with(one.clone())).await;
+    assert_eq!(blocks[0]["withdrawals"], one);
+    let empty = ask(&url, "eth_simulateV1", with(json!([]))).await;
+    assert_eq!(empty[0]["withdrawals"], json!([]));
+    assert_ne!(
+        blocks[0]["withdrawalsRoot"], empty[0]["withdrawalsRoot"],
+        "the header commits to them"
+    );
+    assert_ne!(blocks[0]["stateRoot"], empty[0]["stateRoot"]);
+    engine.shutdown().await;
+}
