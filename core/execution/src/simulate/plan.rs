@@ -84,6 +84,7 @@ pub(super) fn plan(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::vec;
     use alloy_rpc_types_eth::BlockOverrides;
 
     #[test]

@@ -4,7 +4,7 @@
 
 use crate::{
     random::{self, FACTORY_ADDRESS, Random, STORER, init_code},
-    world::{self, Driver, attributes, transfer, user},
+    world::{Driver, attributes, transfer, user},
 };
 use alloy_primitives::{Address, B256, Bytes, U256, hex, keccak256};
 use opal_engine::EngineConfig;

@@ -4,7 +4,7 @@ use crate::world::{Driver, transfer, user};
 use alloy_primitives::Address;
 use serde_json::{Map, Value, json};
 
-const METHODS: [&str; 72] = [
+const METHODS: [&str; 78] = [
     "admin_nodeInfo",
     "admin_peers",
     "debug_executePayload",
