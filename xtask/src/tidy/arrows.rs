@@ -45,7 +45,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     (
         "shell/genesis",
-        &["core/protocol", "core/execution", "shell/rpc", "shell/txmgr"],
+        &[
+            "core/protocol",
+            "core/execution",
+            "shell/rpc",
+            "shell/txmgr",
+        ],
     ),
     (
         "shell/devnet",

@@ -1,8 +1,8 @@
 //! What L1 says, L2 does: tokens, forced transactions, settings, and the pause.
 
+use crate::kit::{LATEST, Ring, Wallet, ether};
 use alloy_primitives::{Address, B256, Bytes, U256, address, uint};
 use alloy_sol_types::{SolCall, SolError, sol};
-use crate::kit::{LATEST, Ring, Wallet, ether};
 use opal_devnet::genesis::roles;
 use opal_rpc::EthClient;
 use serde_json::{Value, json};

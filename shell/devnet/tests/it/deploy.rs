@@ -1,7 +1,7 @@
 //! A rollup deployed on an L1 that lives: the one of a devnet, which has a rollup already.
 
-use alloy_primitives::{Address, B256, U256};
 use crate::kit::{LATEST, Ring, ether};
+use alloy_primitives::{Address, B256, U256};
 use opal_devnet::genesis::{
     Artifacts, DeployError, Deployed, Deployer, Deployment, Output, Progress,
 };

@@ -86,7 +86,6 @@ async fn throw(ring: &Ring, from: &Wallet) {
     for (name, blobs) in wrong_blobs() {
         println!("throwing {name}, {} blobs", blobs.len());
         let candidate = TxCandidate {
-            only_on: None,
             to: Some(inbox),
             data: Bytes::from_static(b"calldata of a blob transaction does not count"),
             blobs,

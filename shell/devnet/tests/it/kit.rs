@@ -186,7 +186,13 @@ impl Wallet {
     }
 
     /// Signs an EIP-1559 transaction with the next nonce.
-    pub(crate) async fn sign(&self, on: &EthClient, to: Address, value: U256, data: Bytes) -> Bytes {
+    pub(crate) async fn sign(
+        &self,
+        on: &EthClient,
+        to: Address,
+        value: U256,
+        data: Bytes,
+    ) -> Bytes {
         let gas = gas_for(&data);
         self.sign_with_gas(on, to, value, data, gas).await
     }
@@ -218,7 +224,13 @@ impl Wallet {
     }
 
     /// Sends a transaction and waits until it is in a block; returns its receipt as JSON.
-    pub(crate) async fn send(&self, on: &EthClient, to: Address, value: U256, data: Bytes) -> Value {
+    pub(crate) async fn send(
+        &self,
+        on: &EthClient,
+        to: Address,
+        value: U256,
+        data: Bytes,
+    ) -> Value {
         let gas = gas_for(&data);
         self.send_with_gas(on, to, value, data, gas).await
     }
