@@ -130,7 +130,7 @@ fn bare_genesis(config: &DeployConfig) -> Genesis {
 }
 
 /// What Ethereum's forks brought along as contracts.
-fn system_contracts() -> [(Address, GenesisAccount); 4] {
+pub(crate) fn system_contracts() -> [(Address, GenesisAccount); 4] {
     [
         (eip4788::BEACON_ROOTS_ADDRESS, &eip4788::BEACON_ROOTS_CODE),
         (

@@ -4,6 +4,7 @@
 
 use crate::{
     config::GenesisError,
+    l1::system_contracts,
     memory::{MemoryChain, failed},
 };
 use alloy_consensus::{SignableTransaction, Signed, TxEip1559};
@@ -39,6 +40,10 @@ impl Sandbox {
         mut alloc: BTreeMap<Address, GenesisAccount>,
         nonce: u64,
     ) -> Self {
+        // Without them no block is valid; nobody reads them.
+        for (address, account) in system_contracts() {
+            alloc.entry(address).or_insert(account);
+        }
         let creator = alloc.entry(CREATOR).or_default();
         creator.nonce = Some(nonce);
         creator.balance = U256::from(u128::MAX);
