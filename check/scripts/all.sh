@@ -9,3 +9,4 @@ here=$(dirname "$0")
 "$here/kill9-engine.sh"
 "$here/anvil.sh"
 "$here/clients.sh"
+"$here/bridge.sh"

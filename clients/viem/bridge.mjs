@@ -26,7 +26,7 @@ const messengerAbi = parseAbi([
 const feesAbi = parseAbi([
   "function getOperatorFee(uint256 gas) view returns (uint256)",
   "function operatorFeeConstant() view returns (uint64)",
-  "function setOperatorFeeScalars(uint32 scalar, uint64 constant)",
+  "function setOperatorFeeScalars(uint32 scalar, uint64 flat)",
 ]);
 const gameAbi = parseAbi([
   "function resolve() returns (uint8)",
@@ -243,7 +243,8 @@ async function resolve(game) {
 async function withdrawEth() {
   const to = newcomer();
   const value = parseEther("0.75");
-  const request = await l1.buildInitiateWithdrawal({ account, to, value });
+  // Without a limit viem has L1 estimate one for a payment by nobody, who has ether on Ethereum only.
+  const request = await l1.buildInitiateWithdrawal({ account, to, value, gas: 100_000n });
   const { receipt } = await spentL2("withdrawal", value, () => walletL2.initiateWithdrawal(request));
   return async () => {
     await claim("withdrawal of ETH", receipt);
