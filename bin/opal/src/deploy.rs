@@ -12,7 +12,7 @@ use std::{path::PathBuf, time::Duration};
 /// Flags of `opal deploy`.
 #[derive(Args)]
 #[command(after_help = "\
-Sends some fifty transactions from roles.deployer, then writes genesis.json, rollup.json and
+Sends some forty transactions from roles.deployer, then writes genesis.json, rollup.json and
 addresses.json into --out. The rollup starts from an L1 block behind most of them.
 
 Progress is kept in deploy-state.json in --out: run the same command again after an interruption, and

@@ -93,7 +93,7 @@ pub enum FailReason {
         nonce: u64,
     },
     /// No node will ever take it.
-    #[error("L1 rejected the transaction: {0}")]
+    #[error("the node refuses the transaction: {0}")]
     Rejected(String),
 }
 

@@ -3,10 +3,14 @@
 use super::{
     Amount,
     chain::{Chain, IErc20, IL1Bridge, IPortal},
+    outcome, pair,
 };
 use alloy_consensus::TxReceipt;
 use alloy_primitives::{B256, Bytes, U256, keccak256};
-use opal_protocol::deposit::{encode_deposit, parse_deposit_log};
+use opal_protocol::{
+    deposit::{encode_deposit, parse_deposit_log},
+    predeploys,
+};
 use std::time::{Duration, Instant};
 
 /// Gas that a plain deposit has on L2: enough for an account, and for most wallets with code.
@@ -36,6 +40,7 @@ pub(super) async fn run(chain: &Chain, what: Amount) -> eyre::Result<()> {
                 .await?
         }
         Some((l1_token, l2_token)) => {
+            pair::check(chain, l1_token, l2_token).await?;
             let allowed = chain
                 .l1
                 .read(
@@ -110,6 +115,12 @@ async fn arrival(chain: &Chain, l1_tx: B256) -> eyre::Result<()> {
         if !receipt.inner.inner.status() {
             eyre::bail!(
                 "the deposit {hash} failed in L2 block {block}; what it carried is with the sender on L2"
+            );
+        }
+        let logs = receipt.inner.inner.logs().iter().map(|log| &log.inner);
+        if let Some(message) = outcome::undelivered(predeploys::L2_CROSS_DOMAIN_MESSENGER, logs) {
+            eyre::bail!(
+                "the deposit {hash} reached the messenger in L2 block {block}, but its call failed; message {message} is kept there, and anybody can have it called again with relayMessage"
             );
         }
         println!("L2: it arrived in block {block}");

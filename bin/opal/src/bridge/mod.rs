@@ -5,13 +5,15 @@
 
 mod chain;
 mod deposit;
+mod outcome;
+mod pair;
 mod stage;
 #[cfg(test)]
 mod tests;
 mod withdrawal;
 
 use crate::engine::usage;
-use alloy_primitives::{Address, B256, U256, utils::parse_ether};
+use alloy_primitives::{Address, B256, U256};
 use alloy_signer_local::PrivateKeySigner;
 use chain::Chain;
 use clap::{Args, Subcommand};
@@ -137,7 +139,7 @@ impl MoveArgs {
         let tokens = self.token.zip(self.l2_token);
         let amount = match tokens {
             Some(_) => self.amount.parse().ok(),
-            None => parse_ether(&self.amount).ok(),
+            None => wei(&self.amount),
         };
         let amount: U256 = amount.filter(|a: &U256| !a.is_zero()).ok_or_else(|| {
             let unit = match tokens {
@@ -152,6 +154,20 @@ impl MoveArgs {
             tokens,
         })
     }
+}
+
+/// Digits behind the point of an amount of ether.
+const ETHER_DIGITS: usize = 18;
+
+/// An amount of ether, such as `0.5`, in wei. Nothing is rounded: an amount with a part of a wei is
+/// refused, and so is a sign.
+fn wei(ether: &str) -> Option<U256> {
+    let (whole, part) = ether.split_once('.').unwrap_or((ether, "0"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    if !digits(whole) || !digits(part) || part.len() > ETHER_DIGITS {
+        return None;
+    }
+    U256::from_str_radix(&format!("{whole}{part:0<ETHER_DIGITS$}"), 10).ok()
 }
 
 /// Where a chain is, and who acts.

@@ -98,7 +98,7 @@ impl fmt::Display for Stage {
                 "proven; its game can be resolved, which finalize does: opal bridge finalize",
             ),
             Self::Ready => f.write_str("ready to be finalized: opal bridge finalize"),
-            Self::Finalized => f.write_str("finalized: the money is on L1"),
+            Self::Finalized => f.write_str("finalized: no step is left"),
         }
     }
 }

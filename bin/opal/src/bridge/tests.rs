@@ -1,5 +1,8 @@
-use super::{BridgeArgs, BridgeCommand};
-use alloy_primitives::{Address, U256, address};
+use super::{
+    BridgeArgs, BridgeCommand,
+    outcome::{self, FailedRelayedMessage, WithdrawalFinalized},
+};
+use alloy_primitives::{Address, B256, Log, U256, address};
 use clap::{FromArgMatches, Parser, Subcommand};
 
 #[derive(Parser)]
@@ -53,11 +56,55 @@ fn amounts_are_ether_or_units_of_tokens() {
     for flags in [
         "--amount 0",
         "--amount much",
+        "--amount=-1",
+        "--amount +1",
+        "--amount .5",
+        "--amount 1.",
+        "--amount 1.0.0",
+        "--amount 0x1",
+        "--amount 0.0000000000000000001",
+        "--amount 1.0000000000000000001",
+        &format!("--amount 1{}", "0".repeat(60)),
         &format!("--amount 0.5 {TOKENS}"),
     ] {
         let error = amount(flags).unwrap_err();
         assert!(error.is::<crate::engine::UsageError>(), "{flags}: {error}");
     }
+}
+
+#[test]
+fn amounts_of_ether_are_exact() {
+    let wei = |ether: &str| super::wei(ether).unwrap().to_string();
+    assert_eq!(wei("1"), "1000000000000000000");
+    assert_eq!(wei("0.000000000000000001"), "1");
+    assert_eq!(
+        wei("120000000.000000000000000001"),
+        "120000000000000000000000001"
+    );
+    assert_eq!(wei("007.50"), "7500000000000000000");
+}
+
+#[test]
+fn a_message_that_failed_did_not_arrive() {
+    let [messenger, portal, stranger] = [1, 2, 3].map(Address::with_last_byte);
+    let [message, withdrawal] = [7, 8].map(B256::with_last_byte);
+    let failed = FailedRelayedMessage { msgHash: message };
+    let failed = |by| Log::new_from_event_unchecked(by, failed.clone()).reserialize();
+    let finalized = |by, success| {
+        let event = WithdrawalFinalized {
+            withdrawalHash: withdrawal,
+            success,
+        };
+        Log::new_from_event_unchecked(by, event).reserialize()
+    };
+    let logs = [finalized(portal, true), failed(messenger)];
+    assert_eq!(outcome::undelivered(messenger, &logs), Some(message));
+    assert_eq!(outcome::undelivered(stranger, &logs), None);
+    assert!(!outcome::is_refused(portal, withdrawal, &logs));
+    let logs = [finalized(portal, false)];
+    assert!(outcome::is_refused(portal, withdrawal, &logs));
+    assert!(!outcome::is_refused(portal, message, &logs));
+    assert!(!outcome::is_refused(stranger, withdrawal, &logs));
 }
 
 #[test]

@@ -7,6 +7,7 @@ use super::{
         Withdrawal,
     },
     deposit::{BRIDGE_GAS, PAUSE},
+    outcome, pair,
     stage::{Facts, Game, Stage, stage},
 };
 use alloy_consensus::TxReceipt;
@@ -42,7 +43,8 @@ pub(super) async fn begin(chain: &Chain, what: Amount) -> eyre::Result<()> {
                 .send("withdrawal of ETH", passer, what.amount, &call)
                 .await?
         }
-        Some((_, l2_token)) => {
+        Some((l1_token, l2_token)) => {
+            pair::check(chain, l1_token, l2_token).await?;
             let call = IL2Bridge::withdrawToCall {
                 l2Token: l2_token,
                 to,
@@ -182,10 +184,30 @@ pub(super) async fn finalize(chain: &Chain, tx: B256, wait: bool) -> eyre::Resul
     if let Err(words) = chain.l1.rehearse(chain.portal, &call).await? {
         eyre::bail!("the portal refuses to finalize it now: {words}");
     }
-    chain
+    let target = call.withdrawal.target;
+    let hash = chain
         .l1
         .send("finalization", chain.portal, U256::ZERO, &call)
         .await?;
+    paid(chain, begun.hash, target, hash).await
+}
+
+/// Whether the transaction `l1_tx`, which finalized a withdrawal, has brought it to its target.
+async fn paid(chain: &Chain, withdrawal: B256, target: Address, l1_tx: B256) -> eyre::Result<()> {
+    let receipt = chain.l1.rpc.transaction_receipt(l1_tx).await?;
+    let receipt = receipt.ok_or_else(|| eyre::eyre!("L1 has lost the receipt of {l1_tx}"))?;
+    let logs = || receipt.inner.logs().iter().map(|log| &log.inner);
+    if outcome::is_refused(chain.portal, withdrawal, logs()) {
+        eyre::bail!(
+            "{target} refused it in {l1_tx}: the withdrawal is used up, and its money stays in the portal"
+        );
+    }
+    // A message's target is the messenger.
+    if let Some(message) = outcome::undelivered(target, logs()) {
+        eyre::bail!(
+            "it reached the messenger {target} in {l1_tx}, but its call failed; message {message} is kept there, and anybody can have it called again with relayMessage"
+        );
+    }
     println!("the money is on L1");
     Ok(())
 }
