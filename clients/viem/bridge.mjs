@@ -70,6 +70,18 @@ const minedL1 = async (what, hash) =>
 const minedL2 = async (what, hash) =>
   succeeded(what, await l2.waitForTransactionReceipt({ hash, timeout: 60_000 }));
 
+/**
+ * More than an estimate. What a deposit burns depends on the L1 block and on deposits before it, so
+ * that it may take more gas in the next block than in the one it was estimated on.
+ */
+const ample = (estimate) => (estimate * 6n) / 5n;
+
+/** A call of the L1 bridge or messenger that makes a deposit. */
+async function depositing(call) {
+  const gas = ample(await l1.estimateContractGas({ account, ...call }));
+  return walletL1.writeContract({ ...call, gas });
+}
+
 /** Sends something on L1 and checks what it cost the account, apart from gas. */
 async function spentL1(what, cost, send) {
   const before = await balance(l1, me);
@@ -120,13 +132,16 @@ async function depositEth() {
   const to = newcomer();
   const amount = parseEther("1.25");
   const request = await l2.buildDepositTransaction({ account, mint: amount, to });
-  const receipt = await spentL1("deposit", amount, () => walletL1.depositTransaction(request));
+  const receipt = await spentL1("deposit", amount, async () => {
+    const gas = ample(await l1.estimateDepositTransactionGas(request));
+    return walletL1.depositTransaction({ ...request, gas });
+  });
   const mine = await deposited("deposit", receipt);
   equal("deposit: balance on L2", await balance(l2, to), amount);
   const bridged = parseEther("0.5");
   const other = newcomer();
   const second = await spentL1("depositETHTo", bridged, () =>
-    walletL1.writeContract({
+    depositing({
       address: l1Bridge,
       abi: bridgeAbi,
       functionName: "depositETHTo",
@@ -152,7 +167,7 @@ async function depositTokens(l1Token, l2Token) {
     }),
   );
   const receipt = await spentL1("depositERC20To", 0n, () =>
-    walletL1.writeContract({
+    depositing({
       address: l1Bridge,
       abi: bridgeAbi,
       functionName: "depositERC20To",
@@ -285,7 +300,7 @@ async function replay() {
     functionName: "messageNonce",
   });
   const sent = await spentL1("sendMessage", value, () =>
-    walletL1.writeContract({
+    depositing({
       address: messenger,
       abi: messengerAbi,
       functionName: "sendMessage",

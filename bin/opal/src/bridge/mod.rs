@@ -180,7 +180,7 @@ struct Place {
 
 impl ChainArgs {
     fn place(&self) -> eyre::Result<Place> {
-        let about = self.devnet.as_ref().map(|path| read(path)).transpose()?;
+        let about = self.devnet.as_ref().map(read).transpose()?;
         let about = about.as_ref();
         let missing = |flag: &str| usage(format!("give --devnet devnet.json, or {flag}"));
         let l1 = self.l1_rpc.clone().or(about.map(|a| a.l1.rpc.clone()));
