@@ -8,7 +8,7 @@
 
 use crate::{
     Counts,
-    ethereum::{OTHER_KIND, OTHER_RULES, chain_of, has_key, run_files},
+    ethereum::{self, OTHER_KIND, OTHER_RULES, chain_of, has_key, run_files},
 };
 use alloy_eips::eip7840::BlobParams;
 use alloy_genesis::{Genesis, GenesisAccount};
@@ -18,16 +18,6 @@ use opal_engine::{EngineConfig, ImportError, LocalEngine};
 use opal_execution::{ChainConfig, ChainKind, StateReader};
 use serde::Deserialize;
 use std::{collections::BTreeMap, path::Path, time::Duration};
-
-/// Tests of states that no chain can reach: an account with storage but without nonce and code, on
-/// which a contract is created (EIP-7610). The EVM we use does not implement that rule.
-const UNREACHABLE: [&str; 5] = [
-    "/InitCollisionParis.json",
-    "/RevertInCreateInInit_Paris.json",
-    "/RevertInCreateInInitCreate2Paris.json",
-    "/create2collisionStorageParis.json",
-    "/dynamicAccountOverwriteEmpty_Paris.json",
-];
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -110,8 +100,8 @@ fn run_text(file: &str, text: &str) -> Counts {
             counts.exclude(&format!("{OTHER_RULES}: {}", network.unwrap_or("none")));
             continue;
         };
-        if UNREACHABLE.iter().any(|name| file.ends_with(name)) {
-            counts.exclude("no chain can reach its state (EIP-7610)");
+        if ethereum::is_unreachable(file) {
+            counts.exclude(ethereum::UNREACHABLE);
             continue;
         }
         let network = network.to_owned();

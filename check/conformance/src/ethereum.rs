@@ -26,6 +26,24 @@ pub(crate) const OTHER_RULES: &str = "its rules are none of Ethereum's since the
 /// Why a file is not run.
 pub(crate) const OTHER_KIND: &str = "a file of another kind";
 
+/// Tests of states that no chain can reach: an account with storage but without nonce and code, on
+/// which a contract is created (EIP-7610). The EVM we use does not implement that rule.
+const UNREACHABLE_FILES: [&str; 5] = [
+    "/InitCollisionParis.json",
+    "/RevertInCreateInInit_Paris.json",
+    "/RevertInCreateInInitCreate2Paris.json",
+    "/create2collisionStorageParis.json",
+    "/dynamicAccountOverwriteEmpty_Paris.json",
+];
+
+/// Why such a test is not run.
+pub(crate) const UNREACHABLE: &str = "no chain can reach its state (EIP-7610)";
+
+/// Whether a file's tests start from a state that no chain can reach.
+pub(crate) fn is_unreachable(file: &str) -> bool {
+    UNREACHABLE_FILES.iter().any(|name| file.ends_with(name))
+}
+
 /// The rules that `network` names, for one chain id: a fork since the Merge, or the transition
 /// between two of them.
 pub(crate) fn chain_of(network: &str, chain_id: u64) -> Option<ChainConfig> {

@@ -6,7 +6,7 @@
 
 use crate::{
     Counts,
-    ethereum::{OTHER_KIND, OTHER_RULES, chain_of, has_key, run_files},
+    ethereum::{self, OTHER_KIND, OTHER_RULES, chain_of, has_key, run_files},
 };
 use alloy_consensus::Header;
 use alloy_eips::{
@@ -23,16 +23,6 @@ use opal_trie::{EMPTY_ROOT_HASH, Nibbles, NodeReader, ReadError};
 use serde::Deserialize;
 use std::{collections::BTreeMap, path::Path};
 
-/// Tests of states that no chain can reach: an account with storage but without nonce and code, on
-/// which a contract is created (EIP-7610). The EVM we use does not implement that rule.
-const UNREACHABLE: [&str; 5] = [
-    "/InitCollisionParis.json",
-    "/RevertInCreateInInit_Paris.json",
-    "/RevertInCreateInInitCreate2Paris.json",
-    "/create2collisionStorageParis.json",
-    "/dynamicAccountOverwriteEmpty_Paris.json",
-];
-
 const REQUEST_CONTRACTS: [Address; 2] = [
     WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS,
     CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS,
@@ -40,8 +30,8 @@ const REQUEST_CONTRACTS: [Address; 2] = [
 
 /// Why the file is not run, if so.
 pub fn exclusion(file: &str) -> Option<&'static str> {
-    if UNREACHABLE.iter().any(|name| file.ends_with(name)) {
-        return Some("no chain can reach its state (EIP-7610)");
+    if ethereum::is_unreachable(file) {
+        return Some(ethereum::UNREACHABLE);
     }
     if file.contains("EIPTests/") {
         return Some("it tests drafts of October 2024, most of them EOF, which was withdrawn");

@@ -113,15 +113,7 @@ pub(crate) fn execute(
     checked?;
     check_roots(chain, &header, &roots?)?;
     debug!(target: TIMING, execution_ms, root_ms = millis(started), "block executed");
-    let (senders, encoded) = transactions
-        .into_iter()
-        .map(|tx| (tx.sender, tx.encoded))
-        .unzip();
-    let body = BlockBody {
-        transactions: encoded,
-        senders,
-        withdrawals,
-    };
+    let body = BlockBody::of(transactions, withdrawals);
     let block = Arc::new(ChainBlock::new(hash, header, body, executed.receipts));
     Ok(work.finish(block, executed.diff))
 }
@@ -139,17 +131,7 @@ pub(crate) fn seal(
     let roots = |diff: &StateDiff| on_all_cores(|| work.roots(chain, timestamp, diff));
     let built: BuiltBlock = builder.finish(roots)?;
     debug!(target: TIMING, seal_ms = millis(started), "block built");
-    let (senders, encoded) = built
-        .transactions
-        .into_iter()
-        .map(|tx| (tx.sender, tx.encoded))
-        .unzip();
-    let withdrawals = built.withdrawals.map(Into::into);
-    let body = BlockBody {
-        transactions: encoded,
-        senders,
-        withdrawals,
-    };
+    let body = BlockBody::of(built.transactions, built.withdrawals.map(Into::into));
     let (hash, header, receipts) = (built.hash, built.header, built.executed.receipts);
     let block = Arc::new(ChainBlock::new(hash, header, body, receipts));
     Ok(work.finish(block, built.executed.diff))

@@ -50,6 +50,7 @@ use cache::Cache;
 use error::{RpcResult, from_view, header_not_found, internal, unknown_block};
 use filters::Filters;
 use jsonrpsee::types::Params;
+use opal_execution::call::CallEnv;
 use opal_rpc::EthClient;
 use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
@@ -136,6 +137,20 @@ impl Eth {
         let hash = self.resolve(&view, id)?.ok_or_else(unknown)?;
         let header = view.header(&hash).map_err(internal)?.ok_or_else(unknown)?;
         Ok((view.state_at(hash).map_err(from_view)?, header))
+    }
+
+    /// What calls on the state after a block run in; `header` is that block's.
+    fn call_env<'a>(
+        &'a self,
+        state: &'a StateView,
+        header: &'a alloy_consensus::Header,
+    ) -> CallEnv<'a, &'a StateView> {
+        CallEnv {
+            chain: &self.api.chain,
+            header,
+            reader: state,
+            gas_cap: self.limits.call_gas_max,
+        }
     }
 }
 

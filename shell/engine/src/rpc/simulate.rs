@@ -90,16 +90,7 @@ fn print(block: SimulatedBlock, full: bool) -> RpcResult<Value> {
         calls,
         withdrawals,
     } = block;
-    let withdrawals = withdrawals.map(Into::into);
-    let (senders, encoded) = transactions
-        .into_iter()
-        .map(|tx| (tx.sender, tx.encoded))
-        .unzip();
-    let body = BlockBody {
-        transactions: encoded,
-        senders,
-        withdrawals,
-    };
+    let body = BlockBody::of(transactions, withdrawals.map(Into::into));
     let block = ChainBlock::new(hash, header, body, receipts);
     let Value::Object(mut object) = convert::block(&block, full).map_err(internal)? else {
         return Err(internal("a block is an object"));

@@ -10,7 +10,7 @@ use alloy_eips::{BlockId, BlockNumberOrTag};
 use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, keccak256};
 use opal_execution::{
     StateReader,
-    call::{self, BlockOverrides, CallEnv, CallSetup, StateOverride, TransactionRequest},
+    call::{self, BlockOverrides, CallSetup, StateOverride, TransactionRequest},
     trace,
 };
 use serde_json::{Value, json};
@@ -109,12 +109,7 @@ fn register_calls(module: &mut Module) -> Registered {
         let overrides: Option<StateOverride> = args.optional()?;
         let block: Option<BlockOverrides> = args.optional()?;
         let (state, header) = eth.state(id)?;
-        let env = CallEnv {
-            chain: &eth.api.chain,
-            header: &header,
-            reader: &state,
-            gas_cap: eth.limits.call_gas_max,
-        };
+        let env = eth.call_env(&state, &header);
         let outcome = call::call(&env, &request, overrides, block).map_err(from_call)?;
         if outcome.success {
             return Ok(outcome.output);
@@ -133,12 +128,7 @@ fn register_calls(module: &mut Module) -> Registered {
             block: args.optional()?,
         };
         let (state, header) = eth.state(id)?;
-        let env = CallEnv {
-            chain: &eth.api.chain,
-            header: &header,
-            reader: &state,
-            gas_cap: eth.limits.call_gas_max,
-        };
+        let env = eth.call_env(&state, &header);
         let gas = call::estimate_gas(&env, setup).map_err(from_call)?;
         Ok(convert::quantity(gas))
     })?;
@@ -155,12 +145,7 @@ fn create_access_list(eth: &Eth, args: &mut Args<'_>) -> RpcResult<Value> {
     };
     let turn = eth.turns.take(&eth.limits, None)?;
     let (state, header) = eth.state(id)?;
-    let env = CallEnv {
-        chain: &eth.api.chain,
-        header: &header,
-        reader: &state,
-        gas_cap: eth.limits.call_gas_max,
-    };
+    let env = eth.call_env(&state, &header);
     let touched = trace::create_access_list(&env, setup, &turn.budget).map_err(from_trace)?;
     let mut answer = json!({
         "accessList": touched.list,

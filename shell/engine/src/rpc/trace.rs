@@ -15,7 +15,7 @@ use alloy_primitives::{B256, Bytes, U64};
 use alloy_rlp::Decodable;
 use opal_execution::{
     Transaction, VerifiedTx,
-    call::{BlockOverrides, CallEnv, CallSetup, StateOverride, TransactionRequest},
+    call::{BlockOverrides, CallSetup, StateOverride, TransactionRequest},
     trace::{self, RawValue, TraceBudget, TraceOptions, TracedBlock},
 };
 use serde::{Deserialize, Serialize};
@@ -121,7 +121,6 @@ fn trace_call(eth: &Eth, args: &mut Args<'_>) -> RpcResult<Box<RawValue>> {
         state: asked.state_overrides,
         block: asked.block_overrides,
     };
-    let gas_cap = eth.limits.call_gas_max;
     if let Some(index) = asked.tx_index {
         let index = usize::try_from(index.to::<u64>()).unwrap_or(usize::MAX);
         let view = eth.view();
@@ -134,17 +133,13 @@ fn trace_call(eth: &Eth, args: &mut Args<'_>) -> RpcResult<Box<RawValue>> {
             )));
         }
         return with_block(eth, &view, &block, &options, |traced, budget| {
+            let gas_cap = eth.limits.call_gas_max;
             trace::trace_call_within(traced, index, gas_cap, setup, &options, budget)
         });
     }
     let mut turn = eth.turns.take(&eth.limits, timeout(&options)?)?;
     let (state, header) = eth.state(Some(id))?;
-    let env = CallEnv {
-        chain: &eth.api.chain,
-        header: &header,
-        reader: &state,
-        gas_cap,
-    };
+    let env = eth.call_env(&state, &header);
     trace::trace_call(&env, setup, &options, &mut turn.budget).map_err(from_trace)
 }
 

@@ -7,7 +7,7 @@
 use alloy_eips::eip4895::Withdrawals;
 use alloy_primitives::{Address, B256, Bytes, Log, U256};
 use alloy_rlp::{Decodable, Encodable, RlpDecodable, RlpEncodable};
-use opal_execution::Receipt;
+use opal_execution::{Receipt, VerifiedTx};
 use opal_trie::Account;
 
 /// A row that does not decode: the file was damaged or written by something else.
@@ -78,6 +78,21 @@ pub(crate) struct BlockBody {
     pub(crate) senders: Vec<Address>,
     /// Withdrawals; `None` before Shanghai / Canyon.
     pub(crate) withdrawals: Option<Withdrawals>,
+}
+
+impl BlockBody {
+    /// The body of a block with these transactions.
+    pub(crate) fn of(transactions: Vec<VerifiedTx>, withdrawals: Option<Withdrawals>) -> Self {
+        let (senders, transactions) = transactions
+            .into_iter()
+            .map(|tx| (tx.sender, tx.encoded))
+            .unzip();
+        Self {
+            transactions,
+            senders,
+            withdrawals,
+        }
+    }
 }
 
 impl Encodable for BlockBody {
