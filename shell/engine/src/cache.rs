@@ -60,8 +60,8 @@ struct Inner {
     flushed: u64,
     accounts: Generations<B256, Option<Account>>,
     slots: Generations<(B256, B256), U256>,
-    /// Accounts that lost their storage in the block of that height: their slots are not cached
-    /// until it is on disk.
+    /// Accounts that lost their storage: their slots are not cached until the block of that height,
+    /// the last one that changed their storage, is on disk.
     destroyed: B256Map<u64>,
     counts: CacheCounts,
 }
@@ -178,7 +178,11 @@ impl Inner {
                 self.slots.retain(|(owner, _)| owner != address);
                 self.destroyed.insert(*address, number);
             }
-            if self.destroyed.contains_key(address) {
+            if let Some(written) = self.destroyed.get_mut(address) {
+                // What it stores anew is not cached either: it must reach the disk first, too.
+                if !update.storage.is_empty() {
+                    *written = number;
+                }
                 continue;
             }
             for (slot, value) in &update.storage {
