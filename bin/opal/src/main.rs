@@ -11,6 +11,11 @@ mod inspect;
 mod logging;
 mod proposer;
 
+/// An engine frees on one thread what another allocated, in pieces of all sizes: the system's
+/// allocator costs it a tenth more processor time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Opal: the OP Stack in one binary.
 #[derive(Parser)]
 #[command(name = "opal", version, propagate_version = true)]

@@ -45,13 +45,19 @@ pub fn execute_block<R: StateReader>(
     withdrawals: Option<&[Withdrawal]>,
     reader: R,
 ) -> Result<Executed, InvalidBlock> {
+    expect(
+        "transactionsRoot",
+        header.transactions_root,
+        transactions_root(txs),
+    )?;
     let executed = run_block(chain, parent, header, txs, withdrawals, reader)?;
     check_execution(chain, header, &executed)?;
     Ok(executed)
 }
 
-/// The first part of [`execute_block`]: all but [`check_execution`], which the caller can do beside
-/// the state root.
+/// The middle of [`execute_block`], without [`check_execution`], which the caller can do beside the
+/// state root, and without the transactions root: whoever took the block apart, or made its header
+/// from a payload, has it.
 pub fn run_block<R: StateReader>(
     chain: &ChainConfig,
     parent: &Header,
@@ -87,11 +93,6 @@ fn validate_body(
     txs: &[VerifiedTx],
     withdrawals: Option<&[Withdrawal]>,
 ) -> Result<(), InvalidBlock> {
-    expect(
-        "transactionsRoot",
-        header.transactions_root,
-        transactions_root(txs),
-    )?;
     let fork = chain.eth_fork(header.timestamp);
     match withdrawals {
         None if fork >= EthFork::Shanghai => {

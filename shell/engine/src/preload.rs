@@ -1,8 +1,8 @@
 //! Loading trie nodes while a block is executed.
 //!
 //! What execution reads it mostly changes, so a second thread makes the paths to it resident in the
-//! trie that the block's changes will be applied to. It is help only: whatever it does not load, the
-//! update loads.
+//! trie that the block's changes will be applied to. It is help only, and ends with execution: what it
+//! did not load, the update loads, on all cores.
 
 use crate::view::StateView;
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
@@ -19,6 +19,9 @@ use tracing::debug;
 
 /// How often the thread looks for work.
 const PAUSE: Duration = Duration::from_micros(200);
+
+/// Slots loaded between two looks whether execution is over.
+const PIECE_SLOTS: usize = 8;
 
 /// What was read, by hashed key.
 #[derive(Clone, Copy, Debug)]
@@ -129,14 +132,19 @@ pub(crate) fn preloading<T>(
     })
 }
 
+/// The slots in pieces; an account without any is one piece.
+fn pieces(slots: &[B256]) -> impl Iterator<Item = &[B256]> {
+    let none = slots.is_empty().then_some(slots);
+    none.into_iter().chain(slots.chunks(PIECE_SLOTS))
+}
+
 fn load(shared: &Shared, state: &StateView, mut trie: StateTrie) -> StateTrie {
     loop {
-        let over = shared.over.load(Ordering::Acquire);
+        if shared.over.load(Ordering::Acquire) {
+            return trie;
+        }
         let touched = std::mem::take(&mut *shared.touched.lock());
         if touched.is_empty() {
-            if over {
-                return trie;
-            }
             thread::park_timeout(PAUSE);
             continue;
         }
@@ -148,9 +156,15 @@ fn load(shared: &Shared, state: &StateView, mut trie: StateTrie) -> StateTrie {
             }
         }
         for (address, slots) in slots {
-            if let Err(error) = trie.preload(state, address, &slots) {
-                debug!(%error, "trie nodes cannot be loaded in advance");
-                return trie;
+            // In pieces: whoever waits for the end waits for one piece at most.
+            for piece in pieces(&slots) {
+                if shared.over.load(Ordering::Acquire) {
+                    return trie;
+                }
+                if let Err(error) = trie.preload(state, address, piece) {
+                    debug!(%error, "trie nodes cannot be loaded in advance");
+                    return trie;
+                }
             }
         }
     }

@@ -3,6 +3,10 @@
 //! The block tree publishes a new [`ChainView`] whenever a block arrives, the head moves or a flush
 //! ends. A reader keeps the view it took; whatever it reads from it fits together.
 
+mod anchor;
+
+pub(crate) use anchor::DbNodes;
+
 use crate::{
     block::{ChainBlock, ExecutedBlock},
     cache::{CacheAt, Known, StateCache},
@@ -11,6 +15,7 @@ use crate::{
 };
 use alloy_consensus::Header;
 use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256};
+use anchor::Anchor;
 use opal_execution::{Account, StateError, StateReader};
 use opal_trie::{Nibbles, NodeReader, ReadError, StateTrie};
 use parking_lot::Mutex;
@@ -238,49 +243,6 @@ impl ChainView {
     }
 }
 
-/// The state after an older flushed block, as a change of the flushed state. Its trie is made when
-/// first asked for: most readers never do.
-#[derive(Debug)]
-struct Anchor {
-    layer: Layer,
-    root: B256,
-    trie: OnceLock<Result<(StateTrie, Layer), ReadError>>,
-}
-
-impl Anchor {
-    fn trie(&self, chain: &ChainView) -> Result<&(StateTrie, Layer), ReadError> {
-        let make = || {
-            let mut trie = chain.flushed_trie.clone();
-            let nodes = trie
-                .update(&DbNodes(&chain.db), &self.layer.state)
-                .map_err(|e| ReadError(e.to_string()))?;
-            if trie.root() != self.root {
-                let (found, wanted) = (trie.root(), self.root);
-                return Err(ReadError(format!(
-                    "state went back to root {found}, not {wanted}"
-                )));
-            }
-            Ok((
-                trie,
-                Layer {
-                    nodes,
-                    ..self.layer.clone()
-                },
-            ))
-        };
-        self.trie.get_or_init(make).as_ref().map_err(Clone::clone)
-    }
-}
-
-/// The nodes on disk.
-pub(crate) struct DbNodes<'a>(pub(crate) &'a DbSnapshot);
-
-impl NodeReader for DbNodes<'_> {
-    fn node(&self, o: Option<B256>, p: &Nibbles, _: B256) -> Result<Option<Bytes>, ReadError> {
-        self.0.node(o, p).map_err(|e| ReadError(e.to_string()))
-    }
-}
-
 /// The state after one block: layers of unflushed blocks, maybe an anchor, and the database.
 #[derive(Clone, Debug)]
 pub(crate) struct StateView {
@@ -406,6 +368,33 @@ impl StateView {
         self
     }
 
+    const fn asks_disk_first(&self) -> bool {
+        self.layers.len() > LAYERS_FIRST_MAX && self.past.is_none()
+    }
+
+    /// The node as the newest of the layers has it, or the disk.
+    fn node_in_order(
+        &self,
+        owner: Option<B256>,
+        path: &Nibbles,
+    ) -> Result<Option<Bytes>, ReadError> {
+        for block in &self.layers {
+            if let Some(node) = block.layer.node(owner, path) {
+                return Ok(node.cloned());
+            }
+        }
+        let anchor = self.anchor().map_err(|e| ReadError(e.to_string()))?;
+        if let Some(anchor) = anchor
+            && let Some(node) = anchor.trie(&self.chain)?.1.node(owner, path)
+        {
+            return Ok(node.cloned());
+        }
+        self.chain
+            .db
+            .node(owner, path)
+            .map_err(|e| ReadError(e.to_string()))
+    }
+
     /// Changes on what lies on disk, newest first; not those of an archive's index.
     pub(crate) fn layers(&self) -> impl Iterator<Item = &Layer> {
         let anchor = match &self.past {
@@ -458,31 +447,29 @@ impl StateReader for StateView {
 }
 
 impl NodeReader for StateView {
-    fn node(&self, o: Option<B256>, p: &Nibbles, h: B256) -> Result<Option<Bytes>, ReadError> {
+    fn node(&self, o: Option<B256>, p: &Nibbles, _: B256) -> Result<Option<Bytes>, ReadError> {
         // Nodes of unflushed blocks are mostly resident: who asks mostly asks for one on disk, and
-        // its hash tells whether that is the one. A hash costs as much as a few look-ups.
-        if self.layers.len() > LAYERS_FIRST_MAX
-            && self.past.is_none()
-            && let Ok(Some(node)) = self.chain.db.node(o, p)
-            && keccak256(&node) == h
-        {
-            return Ok(Some(node));
+        // its hash tells whether that is the one.
+        if self.asks_disk_first() {
+            return self
+                .chain
+                .db
+                .node(o, p)
+                .map_err(|e| ReadError(e.to_string()));
         }
-        for block in &self.layers {
-            if let Some(node) = block.layer.node(o, p) {
-                return Ok(node.cloned());
-            }
+        self.node_in_order(o, p)
+    }
+
+    fn node_elsewhere(
+        &self,
+        o: Option<B256>,
+        p: &Nibbles,
+        _: B256,
+    ) -> Result<Option<Bytes>, ReadError> {
+        if !self.asks_disk_first() {
+            return Ok(None);
         }
-        let anchor = self.anchor().map_err(|e| ReadError(e.to_string()))?;
-        if let Some(anchor) = anchor
-            && let Some(node) = anchor.trie(&self.chain)?.1.node(o, p)
-        {
-            return Ok(node.cloned());
-        }
-        self.chain
-            .db
-            .node(o, p)
-            .map_err(|e| ReadError(e.to_string()))
+        self.node_in_order(o, p)
     }
 }
 

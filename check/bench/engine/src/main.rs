@@ -28,6 +28,9 @@ const OUTPUT: &str = "bench-engine.json";
 /// Holders of the main workloads.
 const HOLDERS: u64 = 1_000_000;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(2).collect();
     let runtime = tokio::runtime::Builder::new_multi_thread()

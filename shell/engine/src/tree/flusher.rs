@@ -8,6 +8,7 @@ use crate::{
     block::ExecutedBlock,
     exec::{TIMING, millis},
     store::{DbSnapshot, FlushBatch, HeadsRecord, Keep, Store, StoreError},
+    view::ChainView,
 };
 use std::{
     sync::{Arc, Weak, mpsc},
@@ -18,7 +19,13 @@ use tracing::debug;
 
 type Outcome = Result<(Vec<Arc<ExecutedBlock>>, Arc<DbSnapshot>), StoreError>;
 
-struct Job {
+enum Job {
+    Flush(Batch),
+    /// What nobody needs any more; it is freed here.
+    Discard(Vec<Arc<ExecutedBlock>>, Arc<ChainView>),
+}
+
+struct Batch {
     blocks: Vec<Arc<ExecutedBlock>>,
     heads: HeadsRecord,
     keep: Keep,
@@ -43,7 +50,14 @@ impl Flusher {
             .name("opal-flush".into())
             .spawn(move || {
                 while let Ok(job) = inbox.recv() {
-                    if outbox.send(flush(&store, job)).is_err() {
+                    let batch = match job {
+                        Job::Flush(batch) => batch,
+                        Job::Discard(blocks, view) => {
+                            drop((blocks, view));
+                            continue;
+                        }
+                    };
+                    if outbox.send(flush(&store, batch)).is_err() {
                         return;
                     }
                     if let Some(tree) = tree.upgrade() {
@@ -71,15 +85,22 @@ impl Flusher {
         heads: HeadsRecord,
         keep: Keep,
     ) {
-        let job = Job {
+        let job = Job::Flush(Batch {
             blocks,
             heads,
             keep,
-        };
+        });
         self.busy = self
             .jobs
             .as_ref()
             .is_some_and(|jobs| jobs.send(job).is_ok());
+    }
+
+    /// Frees blocks, and the view that still held them, on the flusher's thread.
+    pub(super) fn discard(&self, blocks: Vec<Arc<ExecutedBlock>>, view: Arc<ChainView>) {
+        if let Some(jobs) = &self.jobs {
+            drop(jobs.send(Job::Discard(blocks, view)));
+        }
     }
 
     /// Blocks until the running flush ended, but not longer than `patience`; answers whether
@@ -116,7 +137,7 @@ impl Flusher {
     }
 }
 
-fn flush(store: &Store, job: Job) -> Outcome {
+fn flush(store: &Store, job: Batch) -> Outcome {
     let batch = FlushBatch {
         blocks: job.blocks.iter().map(|b| b.to_flush()).collect(),
         heads: job.heads,

@@ -206,6 +206,7 @@ pub(crate) fn spawn(setup: TreeSetup) -> Result<TreeHandle, StoreError> {
         published,
         flusher,
         flush_interval: setup.flush_interval,
+        flush_took: Duration::ZERO,
         history_blocks: setup.history_blocks,
         receipts_blocks: setup.receipts_blocks,
         metrics: setup.metrics,
@@ -238,6 +239,8 @@ struct Tree {
     published: Arc<Published>,
     flusher: Flusher,
     flush_interval: Duration,
+    /// How long the last flush took.
+    flush_took: Duration,
     history_blocks: u64,
     receipts_blocks: Option<u64>,
     metrics: Arc<Metrics>,
