@@ -1,0 +1,80 @@
+//! The binary as a process: what it says and how it ends when it is started wrongly.
+
+use std::process::{Command, Output};
+
+/// Exit code of a command line that cannot be right.
+const USAGE: i32 = 2;
+/// Exit code of a service that could not start.
+const FAILURE: i32 = 1;
+/// Nobody listens there.
+const NOWHERE: &str = "http://127.0.0.1:9";
+const ADDRESS: &str = "0x00000000000000000000000000000000000000aa";
+const KEY: &str = "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d";
+
+fn opal(args: &[&str], environment: &[(&str, &str)]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_opal"))
+        .args(args)
+        .env_clear()
+        .envs(environment.iter().copied())
+        .output()
+        .expect("the binary starts")
+}
+
+#[track_caller]
+fn check(args: &[&str], environment: &[(&str, &str)], code: i32, said: &str) {
+    let output = opal(args, environment);
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{args:?}: {text}");
+    assert!(text.contains(said), "{args:?}: {text}");
+}
+
+#[test]
+fn every_service_explains_itself() {
+    for command in [
+        "devnet", "engine", "proposer", "bridge", "genesis", "deploy", "inspect",
+    ] {
+        let output = opal(&[command, "--help"], &[]);
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{command}");
+        assert!(
+            text.contains(&format!("Usage: opal {command}")),
+            "{command}: {text}"
+        );
+    }
+}
+
+#[test]
+fn unknown_commands_and_flags_are_refused_by_name() {
+    check(&["rollup"], &[], USAGE, "rollup");
+    check(&["engine", "--datadri", "x"], &[], USAGE, "--datadri");
+    check(&["proposer", "--poll", "1s"], &[], USAGE, "--poll");
+    check(&["genesis", "--confg", "x"], &[], USAGE, "--confg");
+}
+
+#[test]
+fn a_proposer_says_what_it_lacks() {
+    check(&["proposer"], &[], USAGE, "--l1-eth-rpc");
+}
+
+#[test]
+fn a_proposer_reads_the_environment_under_both_names() {
+    for prefix in ["OPAL_PROPOSER_", "OP_PROPOSER_"] {
+        let name = |flag: &str| format!("{prefix}{flag}");
+        let names = [
+            (name("L1_ETH_RPC"), NOWHERE),
+            (name("ROLLUP_RPC"), NOWHERE),
+            (name("GAME_FACTORY_ADDRESS"), ADDRESS),
+            (name("PROPOSAL_INTERVAL"), "1h"),
+            (name("PRIVATE_KEY"), KEY),
+        ];
+        let environment: Vec<_> = names.iter().map(|(n, v)| (n.as_str(), *v)).collect();
+        // It got as far as asking L1, where nobody is.
+        check(&["proposer"], &environment, FAILURE, "127.0.0.1:9");
+    }
+}
+
+#[test]
+fn a_deployment_without_its_file_names_it() {
+    let args = ["genesis", "--config", "no-such.toml", "--out", "nowhere"];
+    check(&args, &[], FAILURE, "no-such.toml");
+}
