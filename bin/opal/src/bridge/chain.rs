@@ -212,12 +212,19 @@ impl Layer {
             );
         }
         println!("{}: {what} …", self.name);
+        let request = TransactionRequest {
+            value: Some(value),
+            ..request(Some(self.sender.address()), to, call)
+        };
+        let estimate = self.rpc.estimate_gas(&request).await;
+        let estimate = estimate.wrap_err_with(|| format!("{what} on {}", self.name))?;
         let sent = self
             .sender
             .send(TxCandidate {
                 to: Some(to),
                 data: call.abi_encode().into(),
                 value,
+                gas_limit: ample(estimate),
                 ..TxCandidate::default()
             })
             .await
@@ -238,6 +245,12 @@ impl Layer {
         let head = head.ok_or_else(|| eyre::eyre!("{} has no blocks", self.name))?;
         Ok(head.header.timestamp)
     }
+}
+
+/// A gas limit from an estimate, with a fifth more. What a deposit burns depends on the L1 block and on
+/// deposits before it, so that it may take more in the next block than in the estimated one.
+const fn ample(estimate: u64) -> u64 {
+    estimate.saturating_add(estimate / 5)
 }
 
 fn request<C: SolCall>(from: Option<Address>, to: Address, call: &C) -> TransactionRequest {
