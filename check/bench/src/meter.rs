@@ -4,13 +4,14 @@
 //! many short rounds whose order rotates, so that whatever slows the machine slows both.
 //! Times are processor times of the one thread that works.
 
+use mimalloc::MiMalloc;
 use std::{
-    alloc::{GlobalAlloc, Layout, System},
+    alloc::{GlobalAlloc, Layout},
     sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed},
     time::Duration,
 };
 
-/// The system's allocator, which counts while [`usage`] runs and costs one branch otherwise.
+/// The allocator of the binary, which counts while [`usage`] runs and costs one branch otherwise.
 pub struct Counting;
 
 static COUNTS: AtomicBool = AtomicBool::new(false);
@@ -33,24 +34,24 @@ fn given_back(bytes: usize) {
     }
 }
 
-// SAFETY: every call is handed to `System` as it came; counting touches no memory of the caller.
+// SAFETY: every call is handed to `MiMalloc` as it came; counting touches no memory of the caller.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         taken(layout.size());
-        // SAFETY: the caller's contract is that of `System`.
-        unsafe { System.alloc(layout) }
+        // SAFETY: the caller's contract is that of `MiMalloc`.
+        unsafe { MiMalloc.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         taken(layout.size());
         // SAFETY: as above.
-        unsafe { System.alloc_zeroed(layout) }
+        unsafe { MiMalloc.alloc_zeroed(layout) }
     }
 
     unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
         given_back(layout.size());
         // SAFETY: as above.
-        unsafe { System.dealloc(ptr, layout) }
+        unsafe { MiMalloc.dealloc(ptr, layout) }
     }
 
     unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
@@ -58,7 +59,7 @@ unsafe impl GlobalAlloc for Counting {
         taken(new_size);
         given_back(layout.size());
         // SAFETY: as above.
-        unsafe { System.realloc(ptr, layout, new_size) }
+        unsafe { MiMalloc.realloc(ptr, layout, new_size) }
     }
 }
 
