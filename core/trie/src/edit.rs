@@ -136,6 +136,10 @@ impl<'a, R: NodeReader> Edit<'a, R> {
             let nibble = first.key.get(path.len());
             let same = items.partition_point(|item| item.key.get(path.len()) <= nibble);
             let (share, rest) = items.split_at_mut(same);
+            if let [one] = share {
+                let rest = one.key.slice(path.len()..);
+                self.source.make_known(children, path, &rest);
+            }
             let slot = nibble.and_then(|n| children.get_mut(usize::from(n)));
             let (Some(nibble), Some(slot)) = (nibble, slot) else {
                 return Err(self.source.malformed(path, DIFFERENT_LENGTHS));
@@ -270,6 +274,7 @@ impl<'a, R: NodeReader> Edit<'a, R> {
             }
             Kind::Branch { children } => {
                 let next = self.below(&path, &key)?;
+                self.source.make_known(children, &path, &key);
                 let slot = slot(children, &key);
                 let Some(slot) = slot else {
                     return Err(self.source.malformed(&path, DIFFERENT_LENGTHS));
@@ -319,6 +324,7 @@ impl<'a, R: NodeReader> Edit<'a, R> {
             }
             Kind::Branch { children } => {
                 let next = self.below(&path, &key)?;
+                self.source.make_known(children, &path, &key);
                 let Some(slot) = slot(children, &key) else {
                     return Err(self.source.malformed(&path, DIFFERENT_LENGTHS));
                 };

@@ -19,6 +19,7 @@ mod check;
 mod edit;
 mod error;
 mod hash;
+mod known;
 mod node;
 mod proof;
 mod rebuild;

@@ -1,8 +1,11 @@
 //! Nodes: how they are looked up, decoded and encoded.
 
-use crate::error::{Place, ReadError, TrieError};
+use crate::{
+    error::{Place, ReadError, TrieError},
+    state::Account,
+};
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
-use alloy_primitives::{B256, Bytes, keccak256};
+use alloy_primitives::{B256, Bytes, U256, keccak256};
 use alloy_rlp::{Decodable, EMPTY_LIST_CODE, EMPTY_STRING_CODE, Encodable, Header};
 use alloy_trie::{
     EMPTY_ROOT_HASH, Nibbles,
@@ -33,6 +36,19 @@ pub trait NodeReader {
         _hash: B256,
     ) -> Result<Option<Bytes>, ReadError> {
         Ok(None)
+    }
+
+    /// The account with this hashed address, if the reader has it at hand. Whoever changes an account
+    /// has mostly just read it; from what it is the trie makes the leaf, and need not look for it.
+    /// Nothing depends on the answer: a leaf that does not hash to what its parent says is looked up.
+    fn known_account(&self, _address: &B256) -> Option<Account> {
+        None
+    }
+
+    /// The value of a slot, by hashed keys, if the reader has it at hand: as
+    /// [`known_account`](Self::known_account).
+    fn known_slot(&self, _owner: &B256, _slot: &B256) -> Option<U256> {
+        None
     }
 }
 

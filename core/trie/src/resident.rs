@@ -34,6 +34,7 @@ impl<R: NodeReader> Edit<'_, R> {
             }
             Kind::Branch { children } => {
                 let next = self.below(&path, key)?;
+                self.source.make_known(children, &path, key);
                 match slot(children, key) {
                     Some(slot) => self.preload(slot, next, &key.slice(1..)),
                     None => Ok(()),

@@ -2,13 +2,17 @@
 //! exactly at the nodes of the state.
 
 use alloy_primitives::{B256, Bytes, U256, keccak256};
-use alloy_trie::proof::verify_proof;
+use alloy_rlp::Decodable;
+use alloy_trie::{nodes::TrieNode, proof::verify_proof};
 use opal_trie::{
     Account, AccountUpdate, EMPTY_ROOT_HASH, Nibbles, NodeChanges, NodeReader, ReadError,
     StateTrie, StateUpdate, Task, TrieError, rebuild_state_root, rebuild_storage_root,
 };
 use proptest::prelude::*;
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cell::Cell,
+    collections::{BTreeMap, BTreeSet},
+};
 
 /// A path-keyed store, and the plain state that it should represent.
 #[derive(Clone, Default)]
@@ -75,6 +79,71 @@ impl World {
     }
 }
 
+/// What a reader says of keys that it was not asked to look up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Knowledge {
+    Right,
+    Wrong,
+    /// Right of one half, wrong of the other.
+    Mixed,
+}
+
+/// A store whose reader has all values at hand, or says so. Counts the leaves that are read.
+struct Knowing<'a> {
+    world: &'a World,
+    knowledge: Knowledge,
+    leaves_read: Cell<usize>,
+}
+
+impl<'a> Knowing<'a> {
+    fn new(world: &'a World, knowledge: Knowledge) -> Self {
+        let leaves_read = Cell::new(0);
+        Self {
+            world,
+            knowledge,
+            leaves_read,
+        }
+    }
+
+    fn is_wrong(&self, key: &B256) -> bool {
+        match self.knowledge {
+            Knowledge::Right => false,
+            Knowledge::Wrong => true,
+            Knowledge::Mixed => key[31] & 1 == 0,
+        }
+    }
+}
+
+impl NodeReader for Knowing<'_> {
+    fn node(&self, o: Option<B256>, p: &Nibbles, h: B256) -> Result<Option<Bytes>, ReadError> {
+        let node = self.world.node(o, p, h)?;
+        let is_leaf =
+            |rlp: &Bytes| matches!(TrieNode::decode(&mut &rlp[..]), Ok(TrieNode::Leaf(_)));
+        let leaf = usize::from(node.as_ref().is_some_and(is_leaf));
+        self.leaves_read.set(self.leaves_read.get() + leaf);
+        Ok(node)
+    }
+
+    fn known_account(&self, address: &B256) -> Option<Account> {
+        let account = self.world.state.get(address).map(|(account, _)| *account);
+        if !self.is_wrong(address) {
+            return account;
+        }
+        let mut wrong = account.unwrap_or_default();
+        wrong.nonce += 1;
+        Some(wrong)
+    }
+
+    fn known_slot(&self, owner: &B256, slot: &B256) -> Option<U256> {
+        let slots = self.world.state.get(owner).map(|(_, slots)| slots);
+        let value = slots.and_then(|slots| slots.get(slot)).copied();
+        if !self.is_wrong(slot) {
+            return value;
+        }
+        Some(value.unwrap_or_default().wrapping_add(U256::ONE))
+    }
+}
+
 /// Few distinct keys, many of which share long prefixes, so that every kind of split and merge
 /// happens.
 fn key() -> impl Strategy<Value = B256> {
@@ -137,6 +206,13 @@ proptest! {
             let cold_changes = cold.update(&world, update).unwrap();
             let changes = resident.update(&world, update).unwrap();
             prop_assert_eq!(&changes, &cold_changes);
+            // Whatever a reader says it knows.
+            for knowledge in [Knowledge::Right, Knowledge::Wrong, Knowledge::Mixed] {
+                let mut knowing = StateTrie::new(root_before);
+                let told = knowing.update(&Knowing::new(&world, knowledge), update).unwrap();
+                prop_assert_eq!(&changes, &told, "{:?}", knowledge);
+                prop_assert_eq!(knowing.root(), resident.root(), "{:?}", knowledge);
+            }
             prop_assert_eq!(before.root(), root_before, "a clone is independent");
 
             world.apply(update);
@@ -199,9 +275,10 @@ proptest! {
         let mut trie = StateTrie::new(EMPTY_ROOT_HASH);
         for update in &history {
             let mut preloaded = StateTrie::new(trie.root());
+            let knowing = Knowing::new(&world, Knowledge::Mixed);
             for (address, change) in update.iter().step_by(2) {
                 let slots: Vec<_> = change.storage.keys().copied().collect();
-                preloaded.preload(&world, *address, &slots).unwrap();
+                preloaded.preload(&knowing, *address, &slots).unwrap();
                 prop_assert_eq!(preloaded.root(), trie.root());
             }
             let (preloaded, backwards) = preloaded
@@ -321,6 +398,40 @@ fn filled() -> (World, StateTrie) {
     world.apply(&update);
     world.store(changes);
     (world, trie)
+}
+
+/// Leaves read by an update of one slot and one account, and by the same after preloading.
+fn leaves_read(world: &World, root: B256, knowledge: Knowledge) -> [usize; 2] {
+    let (owner, slot) = (keccak256([150]), keccak256([70]));
+    let account = world.state[&owner].0;
+    let mut change = AccountUpdate {
+        account: Some(account),
+        ..AccountUpdate::default()
+    };
+    change.storage.insert(slot, U256::from(7));
+    let plain = AccountUpdate {
+        account: Some(Account::default()),
+        ..AccountUpdate::default()
+    };
+    let update = StateUpdate::from([(owner, change), (keccak256([0]), plain)]);
+    [false, true].map(|preload| {
+        let reader = Knowing::new(world, knowledge);
+        let mut trie = StateTrie::new(root);
+        if preload {
+            trie.preload(&reader, owner, &[slot]).unwrap();
+            trie.preload(&reader, keccak256([0]), &[]).unwrap();
+        }
+        trie.update(&reader, &update).unwrap();
+        reader.leaves_read.get()
+    })
+}
+
+#[test]
+fn known_leaves_are_not_read() {
+    let (world, trie) = filled();
+    // The account with storage is read in any case: its storage root is not known.
+    assert_eq!(leaves_read(&world, trie.root(), Knowledge::Right), [1, 1]);
+    assert_eq!(leaves_read(&world, trie.root(), Knowledge::Wrong), [3, 3]);
 }
 
 #[test]

@@ -114,6 +114,12 @@ impl<K: Copy + Eq + Hash, V: Copy> Generations<K, V> {
         Some(entry.value)
     }
 
+    /// What is there, unmoved.
+    fn peek(&self, key: &K) -> Option<V> {
+        let entry = self.young.get(key).or_else(|| self.old.get(key))?;
+        Some(entry.value)
+    }
+
     fn put(&mut self, key: K, value: V, written: u64, flushed: u64) {
         if self.young.len() >= self.max.max(self.kept.saturating_mul(2)) {
             let full = std::mem::take(&mut self.young);
@@ -274,6 +280,19 @@ impl CacheAt {
         }
         let found = inner.slots.get(&(*address, *slot));
         inner.told(found)
+    }
+
+    /// The account, if it is in the cache; the look-up does not count.
+    pub(crate) fn peek_account(&self, address: &B256) -> Option<Option<Account>> {
+        self.inner()?.accounts.peek(address)
+    }
+
+    /// The slot, if it is in the cache; the look-up does not count.
+    pub(crate) fn peek_slot(&self, address: &B256, slot: &B256) -> Option<U256> {
+        let inner = self.inner()?;
+        let hidden = inner.destroyed.contains_key(address);
+        let found = || inner.slots.peek(&(*address, *slot));
+        (!hidden).then(found).flatten()
     }
 
     /// Keeps what the database said.

@@ -44,6 +44,7 @@ pub(crate) struct Watched<'a> {
 }
 
 impl Watched<'_> {
+    /// Called when the value is read: whoever loads its leaf then finds it in the cache.
     fn note(&self, touch: Touch) {
         if let Some(shared) = self.shared {
             shared.touched.lock().push(touch);
@@ -54,14 +55,16 @@ impl Watched<'_> {
 impl StateReader for Watched<'_> {
     fn account(&self, address: Address) -> Result<Option<Account>, StateError> {
         let address = keccak256(address);
+        let account = self.state.account_hashed(&address)?;
         self.note(Touch::Account(address));
-        self.state.account_hashed(&address)
+        Ok(account)
     }
 
     fn storage(&self, address: Address, slot: U256) -> Result<U256, StateError> {
         let (address, slot) = (keccak256(address), keccak256(slot.to_be_bytes::<32>()));
+        let value = self.state.storage_hashed(&address, &slot)?;
         self.note(Touch::Slot(address, slot));
-        self.state.storage_hashed(&address, &slot)
+        Ok(value)
     }
 
     fn code(&self, hash: B256) -> Result<Bytes, StateError> {

@@ -471,6 +471,14 @@ impl NodeReader for StateView {
         }
         self.node_in_order(o, p)
     }
+
+    fn known_account(&self, address: &B256) -> Option<Account> {
+        self.cached.as_ref()?.peek_account(address).flatten()
+    }
+
+    fn known_slot(&self, owner: &B256, slot: &B256) -> Option<U256> {
+        self.cached.as_ref()?.peek_slot(owner, slot)
+    }
 }
 
 fn state_error(error: StoreError) -> StateError {

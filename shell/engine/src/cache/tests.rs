@@ -95,7 +95,10 @@ fn random_block(random: &mut Random, parent: B256, number: u64) -> ExecutedBlock
 fn check(at: &CacheAt, now: &Model, disk: &Model) {
     for address in (0..ADDRESSES).map(name) {
         let expected = now.accounts.get(&address).copied();
-        match at.account(&address) {
+        let peeked = at.peek_account(&address);
+        let told = at.account(&address);
+        assert_eq!(peeked.map_or(Known::OnDisk, Known::Value), told);
+        match told {
             Known::Value(account) => assert_eq!(account, expected),
             Known::OnDisk => {
                 assert_eq!(disk.accounts.get(&address).copied(), expected);
@@ -105,7 +108,13 @@ fn check(at: &CacheAt, now: &Model, disk: &Model) {
         }
         for slot in (0..SLOTS).map(name) {
             let expected = now.slot(address, slot);
-            match at.slot(&address, &slot) {
+            let peeked = at.peek_slot(&address, &slot);
+            let told = at.slot(&address, &slot);
+            assert_eq!(
+                peeked.map(Known::Value),
+                matches!(told, Known::Value(_)).then_some(told)
+            );
+            match told {
                 Known::Value(value) => assert_eq!(value, expected),
                 Known::OnDisk => {
                     assert_eq!(disk.slot(address, slot), expected);
