@@ -36,6 +36,23 @@ pub enum Refusal {
     Temporary(String),
 }
 
+impl Refusal {
+    /// Which refusal it is, in one word of a fixed set, without what the node said.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::AlreadyKnown => "already_known",
+            Self::NonceTooLow => "nonce_too_low",
+            Self::NonceTooHigh => "nonce_too_high",
+            Self::Underpriced(_) => "underpriced",
+            Self::AlreadyReserved => "already_reserved",
+            Self::InsufficientFunds(_) => "insufficient_funds",
+            Self::WrongSidecar(_) => "wrong_sidecar",
+            Self::Rejected(_) => "rejected",
+            Self::Temporary(_) => "temporary",
+        }
+    }
+}
+
 /// Makes a refusal of a node's words.
 type Meaning = fn(String) -> Refusal;
 

@@ -101,6 +101,31 @@ fn page(status: &ProposerStatus, sending: &TxManagerStatus) -> String {
     let succeeded = sending.confirmed.saturating_sub(sending.reverted);
     page.line("txmgr_confirm_total", "status=\"success\"", succeeded);
     page.line("txmgr_confirm_total", "status=\"failed\"", sending.reverted);
+    let cost = &sending.last_cost;
+    let gwei = cost.gas_fee as f64 / 1e9;
+    let of_last = "of the last confirmed transaction";
+    page.gauge(
+        "txmgr_tx_fee_gwei",
+        &format!("What the gas {of_last} cost"),
+        gwei,
+    );
+    page.gauge(
+        "txmgr_tx_gas_bump",
+        &format!("Raises of the fees {of_last}"),
+        cost.raises,
+    );
+    let latency = cost.latency.as_millis();
+    let help = format!("From publication to receipt {of_last}");
+    page.gauge("txmgr_tx_confirmed_latency_ms", &help, latency);
+    let refused = "Publications that no node took, by the kind of refusal";
+    page.head("txmgr_tx_publish_error_count", refused, "counter");
+    for (kind, count) in &sending.refused {
+        page.line(
+            "txmgr_tx_publish_error_count",
+            &format!("error=\"{kind}\""),
+            count,
+        );
+    }
     page.counter(
         "txmgr_rpc_error_count",
         "Looks at L1 that failed",
@@ -206,6 +231,12 @@ mod tests {
             nonce: 9,
             confirmed: 3,
             reverted: 1,
+            last_cost: opal_txmgr::Cost {
+                gas_fee: 2_500_000_000,
+                raises: 2,
+                latency: std::time::Duration::from_millis(1500),
+            },
+            refused: [("underpriced", 4)].into(),
             ..TxManagerStatus::default()
         };
         let page = page(&status, &sending);
@@ -217,6 +248,10 @@ mod tests {
             "op_proposer_default_txmgr_current_nonce 9",
             "op_proposer_default_txmgr_confirm_total{status=\"success\"} 2",
             "op_proposer_default_txmgr_confirm_total{status=\"failed\"} 1",
+            "op_proposer_default_txmgr_tx_fee_gwei 2.5",
+            "op_proposer_default_txmgr_tx_gas_bump 2",
+            "op_proposer_default_txmgr_tx_confirmed_latency_ms 1500",
+            "op_proposer_default_txmgr_tx_publish_error_count{error=\"underpriced\"} 4",
         ] {
             assert!(
                 page.lines().any(|l| l == line),

@@ -16,6 +16,6 @@ mod worker;
 pub use config::{SidecarVersion, TxManagerConfig};
 pub use craft::{intrinsic_gas, prepare_blob_proofs};
 pub use manager::{
-    PendingTx, SendError, SentTx, StartError, TxCandidate, TxManager, TxManagerStatus,
+    Cost, PendingTx, SendError, SentTx, StartError, TxCandidate, TxManager, TxManagerStatus,
 };
 pub use opal_txqueue::{FailReason, QueueConfig};

@@ -6,7 +6,7 @@ use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_signer_local::PrivateKeySigner;
 use opal_rpc::{EthClient, RpcError};
 use opal_txqueue::{FailReason, Market, QueueStatus};
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::{
     sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch},
     task::JoinHandle,
@@ -90,8 +90,23 @@ pub struct TxManagerStatus {
     pub reverted: u64,
     /// Looks at L1 that failed.
     pub rpc_errors: u64,
+    /// What the last confirmed transaction took.
+    pub last_cost: Cost,
+    /// Publications that no node took, by the kind of refusal.
+    pub refused: BTreeMap<&'static str, u64>,
     /// What keeps transactions from L1 at present, in words; `None` when nothing does.
     pub error: Option<String>,
+}
+
+/// What it took to get a transaction onto L1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// What its gas cost, in wei; blobs are left out.
+    pub gas_fee: u128,
+    /// How often its fees were raised before it was mined.
+    pub raises: u64,
+    /// From its first publication to its receipt.
+    pub latency: Duration,
 }
 
 /// A transaction under way; await [`PendingTx::outcome`]. Dropping it does not cancel it.

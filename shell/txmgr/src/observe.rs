@@ -14,7 +14,14 @@ struct RpcReceipt {
     block_number: Option<U64>,
     block_hash: Option<B256>,
     status: Option<U64>,
+    #[serde(default)]
+    gas_used: U64,
+    #[serde(default)]
+    effective_gas_price: U128,
 }
+
+/// A receipt, and what the gas of its transaction cost, in wei.
+pub(crate) type Paid = (Receipt, u128);
 
 /// Reads the head, then nonces and prices.
 pub(crate) async fn view(
@@ -60,7 +67,7 @@ pub(crate) async fn view(
 
 /// The receipts that exist of `hashes`. Fails unless L1 answered for every one: a receipt that is
 /// missing means that a reorg undid the transaction.
-pub(crate) async fn receipts(l1: &EthClient, hashes: &[B256]) -> Result<Vec<Receipt>, RpcError> {
+pub(crate) async fn receipts(l1: &EthClient, hashes: &[B256]) -> Result<Vec<Paid>, RpcError> {
     if hashes.is_empty() {
         return Ok(Vec::new());
     }
@@ -75,12 +82,15 @@ pub(crate) async fn receipts(l1: &EthClient, hashes: &[B256]) -> Result<Vec<Rece
         if let Some(receipt) = receipt
             && let (Some(number), Some(block_hash)) = (receipt.block_number, receipt.block_hash)
         {
-            found.push(Receipt {
+            let price: u128 = receipt.effective_gas_price.to();
+            let paid = price.saturating_mul(receipt.gas_used.to());
+            let receipt = Receipt {
                 tx_hash: receipt.transaction_hash,
                 block_number: number.to(),
                 block_hash,
                 success: receipt.status.is_some_and(|status| status == U64::from(1)),
-            });
+            };
+            found.push((receipt, paid));
         }
     }
     Ok(found)

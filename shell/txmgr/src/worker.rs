@@ -3,7 +3,7 @@
 use crate::{
     config::TxManagerConfig,
     craft::{Craft, Prepared, Signed},
-    manager::{SendError, SentTx, Submitted, TxManagerStatus},
+    manager::{Cost, SendError, SentTx, Submitted, TxManagerStatus},
     observe::{self, Ground},
 };
 use alloy_eips::BlockNumHash;
@@ -11,7 +11,7 @@ use alloy_primitives::{Address, B256};
 use alloy_rpc_types_eth::{TransactionInput, TransactionRequest};
 use opal_rpc::{EthClient, RpcError};
 use opal_txqueue::{
-    Blocked, CandidateId, L1View, Outcome, Payload, Publish, Refusal, TxKind, TxQueue,
+    Blocked, CandidateId, Fees, L1View, Outcome, Payload, Publish, Refusal, TxKind, TxQueue,
 };
 use std::{
     collections::BTreeMap,
@@ -24,6 +24,15 @@ const VIEW_AGE_MAX: Duration = Duration::from_secs(1);
 /// Shortest sleep between two looks at the queue.
 const SLEEP_MIN: Duration = Duration::from_millis(20);
 
+/// A transaction whose receipt L1 has.
+#[derive(Clone, Copy, Debug)]
+struct Mined {
+    /// When it was first seen.
+    at: Instant,
+    /// What its gas cost, in wei.
+    fee: u128,
+}
+
 /// A candidate that is not settled.
 #[derive(Debug)]
 struct Candidate {
@@ -33,6 +42,10 @@ struct Candidate {
     only_on: Option<BlockNumHash>,
     /// Whether a node may hold it.
     is_published: bool,
+    /// When a node first took it, and with which fees it was last published.
+    first_taken: Option<Instant>,
+    fees: Option<Fees>,
+    raises: u64,
     is_cancelled: bool,
     _permit: OwnedSemaphorePermit,
 }
@@ -49,6 +62,8 @@ pub(crate) struct Worker {
     view: Option<L1View>,
     viewed: Option<Instant>,
     candidates: BTreeMap<CandidateId, Candidate>,
+    /// Of the transactions whose receipts the queue watches, those that L1 has.
+    mined: BTreeMap<B256, Mined>,
     next_id: u64,
     /// What the status tells, apart from the queue.
     told: TxManagerStatus,
@@ -74,6 +89,7 @@ impl Worker {
             view: None,
             viewed: None,
             candidates: BTreeMap::new(),
+            mined: BTreeMap::new(),
             next_id: 0,
             told: TxManagerStatus::default(),
             l1_error: None,
@@ -144,6 +160,9 @@ impl Worker {
             answer: submitted.answer,
             only_on,
             is_published: false,
+            first_taken: None,
+            fees: None,
+            raises: 0,
             is_cancelled: false,
             _permit: submitted.permit,
         };
@@ -169,7 +188,16 @@ impl Worker {
         self.view = Some(view);
         self.queue.on_l1(view, self.now_ms());
         self.cancel_groundless().await?;
-        let receipts = observe::receipts(&self.l1, &self.queue.watched()).await?;
+        let paid = observe::receipts(&self.l1, &self.queue.watched()).await?;
+        let now = Instant::now();
+        let seen = paid.iter().map(|(receipt, fee)| {
+            let hash = receipt.tx_hash;
+            let before = self.mined.get(&hash).map(|mined| mined.at);
+            let at = before.unwrap_or(now);
+            (hash, Mined { at, fee: *fee })
+        });
+        self.mined = seen.collect();
+        let receipts: Vec<_> = paid.into_iter().map(|(receipt, _)| receipt).collect();
         self.queue.on_receipts(&receipts, self.now_ms());
         Ok(())
     }
@@ -263,13 +291,26 @@ impl Worker {
                 Ok(hash) => {
                     tracing::debug!(%hash, nonce = publish.nonce, kind = ?publish.kind, fees = ?publish.fees, "published");
                     self.told.published += 1;
+                    self.note_taken(&publish);
                     self.queue.on_published(publish.ticket, hash, now_ms);
                 }
                 Err((hash, refusal)) => {
                     tracing::debug!(nonce = publish.nonce, %refusal, "not published");
+                    *self.told.refused.entry(refusal.kind()).or_default() += 1;
                     self.queue.on_refused(publish.ticket, hash, refusal, now_ms);
                 }
             }
+        }
+    }
+
+    fn note_taken(&mut self, publish: &Publish) {
+        let Payload::Candidate(id) = publish.payload else {
+            return;
+        };
+        if let Some(candidate) = self.candidates.get_mut(&id) {
+            candidate.first_taken.get_or_insert_with(Instant::now);
+            let before = candidate.fees.replace(publish.fees);
+            candidate.raises += u64::from(before.is_some_and(|fees| fees != publish.fees));
         }
     }
 
@@ -329,6 +370,7 @@ impl Worker {
                     };
                     tracing::debug!(hash = %sent.hash, block = sent.block_number, "confirmed");
                     self.told.last_confirmed = Some(sent);
+                    self.told.last_cost = self.cost(id, &sent);
                     self.told.confirmed += 1;
                     self.told.reverted += u64::from(!sent.success);
                     (id, Ok(sent))
@@ -368,6 +410,20 @@ impl Worker {
             *old = status;
             is_new
         });
+    }
+
+    /// What a confirmed transaction took.
+    fn cost(&self, id: CandidateId, sent: &SentTx) -> Cost {
+        let mined = self.mined.get(&sent.hash);
+        let candidate = self.candidates.get(&id);
+        let first = candidate.and_then(|candidate| candidate.first_taken);
+        let both = first.zip(mined);
+        let latency = both.map(|(first, mined)| mined.at.saturating_duration_since(first));
+        Cost {
+            gas_fee: mined.map_or(0, |mined| mined.fee),
+            raises: candidate.map_or(0, |candidate| candidate.raises),
+            latency: latency.unwrap_or_default(),
+        }
     }
 
     fn in_words(&self, blocked: &Blocked) -> String {

@@ -368,6 +368,8 @@ impl State {
                 "blockNumber": U64::from(block.header.number),
                 "blockHash": block.hash,
                 "status": "0x1",
+                "gasUsed": "0x5208",
+                "effectiveGasPrice": "0x3b9aca00",
             })
         })
     }

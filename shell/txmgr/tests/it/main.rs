@@ -216,6 +216,11 @@ async fn fees_are_raised_until_l1_mines() {
             .unwrap()
             >= 7_000_000_000
     );
+    let cost = manager.status().borrow().last_cost;
+    assert_eq!(cost.gas_fee, 21_000 * 1_000_000_000);
+    assert!(cost.raises > 0, "{cost:?}");
+    // Each raise comes after a timeout.
+    assert!(cost.latency >= Duration::from_millis(100), "{cost:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -240,6 +245,7 @@ async fn nothing_is_lost_while_l1_is_down_or_the_account_empty() {
             .is_some_and(|e| e.contains("cannot pay") && e.contains(&address))
     })
     .await;
+    assert!(status.borrow().refused["insufficient_funds"] > 0);
     l1.state().has_funds = true;
     mine_until(&l1, || sending.is_finished()).await;
     sending.await.unwrap().unwrap();
