@@ -93,6 +93,7 @@ sol! {
         function createdAt() external view returns (uint64);
         function maxClockDuration() external view returns (uint64);
         function resolve() external returns (uint8);
+        function resolveClaim(uint256 claimIndex, uint256 numToResolve) external;
     }
 }
 

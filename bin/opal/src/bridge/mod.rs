@@ -124,6 +124,27 @@ struct StatusArgs {
     tx: B256,
 }
 
+/// A command whose words are understood.
+enum Order {
+    Deposit(Amount),
+    Withdraw(Amount),
+    Prove(StepArgs),
+    Finalize(StepArgs),
+    Status(B256),
+}
+
+impl BridgeCommand {
+    fn order(self) -> eyre::Result<Order> {
+        Ok(match self {
+            Self::Deposit(what) => Order::Deposit(what.amount()?),
+            Self::Withdraw(what) => Order::Withdraw(what.amount()?),
+            Self::Prove(step) => Order::Prove(step),
+            Self::Finalize(step) => Order::Finalize(step),
+            Self::Status(of) => Order::Status(of.tx),
+        })
+    }
+}
+
 /// An amount of something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Amount {
@@ -223,28 +244,20 @@ fn read(path: &PathBuf) -> eyre::Result<Descriptor> {
 /// Does what the flags ask for.
 pub(crate) fn run(args: BridgeArgs) -> eyre::Result<()> {
     let place = args.chain.place()?;
-    let amount = match &args.command {
-        BridgeCommand::Deposit(what) | BridgeCommand::Withdraw(what) => Some(what.amount()?),
-        _ => None,
-    };
+    let order = args.command.order()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async {
         let chain = Chain::connect(place).await?;
-        match (args.command, amount) {
-            (BridgeCommand::Deposit(_), Some(amount)) => deposit::run(&chain, amount).await,
-            (BridgeCommand::Withdraw(_), Some(amount)) => withdrawal::begin(&chain, amount).await,
-            (BridgeCommand::Prove(step), _) => {
-                withdrawal::prove(&chain, step.tx, !step.no_wait).await
+        match order {
+            Order::Deposit(amount) => deposit::run(&chain, amount).await,
+            Order::Withdraw(amount) => withdrawal::begin(&chain, amount).await,
+            Order::Prove(StepArgs { tx, no_wait }) => withdrawal::prove(&chain, tx, !no_wait).await,
+            Order::Finalize(StepArgs { tx, no_wait }) => {
+                withdrawal::finalize(&chain, tx, !no_wait).await
             }
-            (BridgeCommand::Finalize(step), _) => {
-                withdrawal::finalize(&chain, step.tx, !step.no_wait).await
-            }
-            (BridgeCommand::Status(of), _) => withdrawal::status(&chain, of.tx).await,
-            (BridgeCommand::Deposit(_) | BridgeCommand::Withdraw(_), None) => {
-                unreachable!("both have an amount")
-            }
+            Order::Status(tx) => withdrawal::status(&chain, tx).await,
         }
     })
 }

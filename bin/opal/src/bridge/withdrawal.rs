@@ -134,6 +134,33 @@ pub(super) async fn prove(chain: &Chain, tx: B256, wait: bool) -> eyre::Result<(
     Ok(())
 }
 
+/// Moves a game whose clock has run on towards its end; in words why it cannot be moved yet.
+async fn resolve(chain: &Chain, game: Address) -> eyre::Result<Result<(), String>> {
+    let whole = IGame::resolveCall {};
+    let Err(words) = chain.l1.rehearse(game, &whole).await? else {
+        let what = "resolution of the game";
+        if let Err(error) = chain.l1.send(what, game, U256::ZERO, &whole).await {
+            // Challengers resolve games too, and may have been faster.
+            if chain.l1.read(game, IGame::statusCall {}).await? == 0 {
+                return Err(error);
+            }
+        }
+        return Ok(Ok(()));
+    };
+    // A game about single instructions wants its claims resolved first. If nobody contested it there
+    // is one, the root; otherwise whoever did looks after the rest.
+    let root = IGame::resolveClaimCall {
+        claimIndex: U256::ZERO,
+        numToResolve: U256::ZERO,
+    };
+    if chain.l1.rehearse(game, &root).await?.is_err() {
+        return Ok(Err(words));
+    }
+    let what = "resolution of the game's claim";
+    chain.l1.send(what, game, U256::ZERO, &root).await?;
+    Ok(Ok(()))
+}
+
 /// Finalizes the withdrawal that `tx` began; resolves its game on the way.
 pub(super) async fn finalize(chain: &Chain, tx: B256, wait: bool) -> eyre::Result<()> {
     let begun = find(chain, tx).await?;
@@ -147,22 +174,13 @@ pub(super) async fn finalize(chain: &Chain, tx: B256, wait: bool) -> eyre::Resul
                 return Ok(());
             }
             Stage::Ready => break,
-            Stage::Resolvable => {
-                let call = IGame::resolveCall {};
-                match chain.l1.rehearse(game, &call).await? {
-                    Ok(()) => {
-                        chain
-                            .l1
-                            .send("resolution of the game", game, U256::ZERO, &call)
-                            .await?;
-                        continue;
-                    }
-                    Err(words) if !wait => {
-                        eyre::bail!("its game {game} cannot be resolved yet: {words}")
-                    }
-                    Err(_) => {}
+            Stage::Resolvable => match resolve(chain, game).await? {
+                Ok(()) => continue,
+                Err(words) if !wait => {
+                    eyre::bail!("its game {game} cannot be resolved yet: {words}")
                 }
-            }
+                Err(_) => {}
+            },
             Stage::Waiting(_) if wait => {}
             _ => eyre::bail!("too early: {stage}"),
         }
