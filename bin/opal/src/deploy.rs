@@ -1,9 +1,9 @@
 //! `opal deploy`: the contracts of a rollup sent to an L1 that lives.
 
-use crate::{genesis, logging};
+use crate::{engine::usage, genesis, logging};
 use alloy_signer_local::PrivateKeySigner;
 use clap::Args;
-use eyre::{WrapErr, bail, eyre};
+use eyre::{WrapErr, eyre};
 use opal_genesis::{Artifacts, Deployer, Output, Progress};
 use opal_rpc::EthClient;
 use opal_txmgr::TxManagerConfig;
@@ -64,10 +64,10 @@ pub(crate) fn run(args: DeployArgs) -> eyre::Result<()> {
     logging::init(&args.logging, &args.out)?;
     let deployment = genesis::read(&args.config)?;
     if deployment.existing.is_some() {
-        bail!(
+        return Err(usage(format!(
             "{}: [l1_contracts] names contracts that exist, so there is nothing to deploy; `opal genesis` writes the files",
             args.config.display()
-        );
+        )));
     }
     let mut tx_manager = TxManagerConfig::default();
     tx_manager.queue.num_confirmations = args.num_confirmations;
@@ -104,11 +104,13 @@ fn key(args: &DeployArgs) -> eyre::Result<PrivateKeySigner> {
             std::fs::read_to_string(path).wrap_err_with(|| path.display().to_string())?
         }
         (None, None) => {
-            bail!("no key: set OPAL_DEPLOYER_PRIVATE_KEY, or name a file with --private-key-file")
+            return Err(usage(
+                "no key: set OPAL_DEPLOYER_PRIVATE_KEY, or name a file with --private-key-file",
+            ));
         }
     };
     // Never repeat the key, whatever is wrong with it.
     text.trim()
         .parse()
-        .map_err(|_| eyre!("the deployer's key is not 32 bytes of hex"))
+        .map_err(|_| usage("the deployer's key is not 32 bytes of hex"))
 }

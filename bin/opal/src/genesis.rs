@@ -1,7 +1,8 @@
 //! `opal genesis`: a deploy configuration in, the files that a rollup starts from out.
 
+use crate::engine::usage;
 use clap::Args;
-use eyre::{WrapErr, bail};
+use eyre::WrapErr;
 use opal_genesis::{Artifacts, Deployment, Output, TEMPLATE};
 use std::path::{Path, PathBuf};
 
@@ -56,10 +57,10 @@ pub(crate) fn run(args: GenesisArgs) -> eyre::Result<()> {
         .artifacts
         .map_or(Artifacts::Embedded, Artifacts::Folder);
     if deployment.config.genesis_time == 0 {
-        bail!(
+        return Err(usage(format!(
             "{}: l1.genesis_time is missing; give the unix time in seconds at which the rollup starts",
             config.display()
-        );
+        )));
     }
     let output = Output::new(&deployment, &artifacts)?;
     write(&output, out)
@@ -67,8 +68,9 @@ pub(crate) fn run(args: GenesisArgs) -> eyre::Result<()> {
 
 /// The deployment that a file describes.
 pub(crate) fn read(config: &Path) -> eyre::Result<Deployment> {
-    let text = std::fs::read_to_string(config).wrap_err_with(|| config.display().to_string())?;
-    Deployment::parse(&text).map_err(|error| eyre::eyre!("{}: {error}", config.display()))
+    let wrong = |problem: String| usage(format!("{}: {problem}", config.display()));
+    let text = std::fs::read_to_string(config).map_err(|error| wrong(error.to_string()))?;
+    Deployment::parse(&text).map_err(|error| wrong(error.to_string()))
 }
 
 /// Writes the files, and says what they are of.
