@@ -1,8 +1,9 @@
 //! `opal devnet`: flags in, a running devnet out.
 
-use crate::logging;
+use crate::{engine::usage, logging};
+use alloy_signer_local::PrivateKeySigner;
 use clap::{Args, ValueEnum};
-use opal_devnet::{DataAvailability, DevnetConfig, ExternalL1, ForkRequest, Ports};
+use opal_devnet::{DataAvailability, DevnetConfig, ExistingRollup, ExternalL1, ForkRequest, Ports};
 use std::{
     net::{IpAddr, Ipv4Addr},
     path::PathBuf,
@@ -54,6 +55,9 @@ pub(crate) struct DevnetArgs {
     #[arg(long = "l1.trustrpc", requires = "l1_rpc")]
     l1_trust_rpc: bool,
 
+    #[command(flatten)]
+    rollup: RollupArgs,
+
     /// How batches reach L1.
     #[arg(long, value_enum, default_value_t = Da::Blobs)]
     da: Da,
@@ -80,6 +84,46 @@ pub(crate) struct DevnetArgs {
 
     #[command(flatten)]
     logging: logging::LoggingArgs,
+}
+
+/// A rollup that exists.
+#[derive(Args)]
+#[command(next_help_heading = "A rollup whose contracts are on that L1 already")]
+struct RollupArgs {
+    /// Its rollup.json, in op-node's format. Nothing is deployed then.
+    #[arg(
+        long = "rollup.config",
+        value_name = "FILE.json",
+        requires_all = ["l1_rpc", "l2_genesis"],
+        conflicts_with_all = ["block_time", "seq_window_size", "forks"]
+    )]
+    rollup_config: Option<PathBuf>,
+
+    /// Its first block, in geth's format.
+    #[arg(
+        long = "l2.genesis",
+        value_name = "FILE.json",
+        requires = "rollup_config"
+    )]
+    l2_genesis: Option<PathBuf>,
+
+    /// Key of its batcher, hex. The environment is safer than the command line.
+    #[arg(
+        long = "batcher.private-key",
+        env = "OPAL_BATCHER_PRIVATE_KEY",
+        value_name = "KEY",
+        hide_env_values = true
+    )]
+    batcher_key: Option<String>,
+
+    /// Key of its proposer, hex; nothing is proposed without.
+    #[arg(
+        long = "proposer.private-key",
+        env = "OPAL_PROPOSER_PRIVATE_KEY",
+        value_name = "KEY",
+        hide_env_values = true
+    )]
+    proposer_key: Option<String>,
 }
 
 /// Ports; 0 picks a free one, which devnet.json names.
@@ -163,7 +207,7 @@ enum Da {
 
 /// Runs the devnet until it is told to stop or its goal is reached.
 pub(crate) fn run(args: DevnetArgs) -> eyre::Result<()> {
-    let config = args.config();
+    let config = args.config()?;
     let terminal = logging::init(&args.logging, &args.datadir)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -175,9 +219,9 @@ pub(crate) fn run(args: DevnetArgs) -> eyre::Result<()> {
 }
 
 impl DevnetArgs {
-    fn config(&self) -> DevnetConfig {
+    fn config(&self) -> eyre::Result<DevnetConfig> {
         let external_l1 = self.l1_rpc.clone().zip(self.l1_beacon.clone());
-        DevnetConfig {
+        Ok(DevnetConfig {
             datadir: self.datadir.clone(),
             ephemeral: self.ephemeral,
             block_time: self.block_time,
@@ -189,6 +233,7 @@ impl DevnetArgs {
                 beacon,
                 trust_rpc: self.l1_trust_rpc,
             }),
+            rollup: self.rollup.rollup()?,
             da: match self.da {
                 Da::Blobs => DataAvailability::Blobs,
                 Da::Calldata => DataAvailability::Calldata,
@@ -198,8 +243,35 @@ impl DevnetArgs {
             report: self.report.clone(),
             host: self.host,
             ports: self.ports.ports(),
-        }
+        })
     }
+}
+
+impl RollupArgs {
+    fn rollup(&self) -> eyre::Result<Option<ExistingRollup>> {
+        let (Some(config), Some(genesis)) = (&self.rollup_config, &self.l2_genesis) else {
+            return Ok(None);
+        };
+        let Some(batcher) = key("batcher", self.batcher_key.as_deref())? else {
+            return Err(usage(
+                "--rollup.config needs the key of the rollup's batcher: set OPAL_BATCHER_PRIVATE_KEY, or pass --batcher.private-key",
+            ));
+        };
+        Ok(Some(ExistingRollup {
+            config: config.clone(),
+            genesis: genesis.clone(),
+            batcher,
+            proposer: key("proposer", self.proposer_key.as_deref())?,
+        }))
+    }
+}
+
+fn key(whose: &str, text: Option<&str>) -> eyre::Result<Option<PrivateKeySigner>> {
+    let Some(text) = text else { return Ok(None) };
+    // Never repeat the key, whatever is wrong with it.
+    let key = text.trim().parse();
+    key.map(Some)
+        .map_err(|_| usage(format!("the {whose}'s key is not 32 bytes of hex")))
 }
 
 impl PortArgs {

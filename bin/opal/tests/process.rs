@@ -76,5 +76,42 @@ fn a_proposer_reads_the_environment_under_both_names() {
 #[test]
 fn a_deployment_without_its_file_names_it() {
     let args = ["genesis", "--config", "no-such.toml", "--out", "nowhere"];
-    check(&args, &[], FAILURE, "no-such.toml");
+    check(&args, &[], USAGE, "no-such.toml");
+}
+
+#[test]
+fn a_rollup_that_exists_is_run_with_its_own_settings_and_keys() {
+    let args = [
+        "devnet",
+        "--rollup.config",
+        "rollup.json",
+        "--l2.genesis",
+        "genesis.json",
+        "--l1.rpc",
+        NOWHERE,
+        "--l1.beacon",
+        NOWHERE,
+    ];
+    check(&args, &[], USAGE, "OPAL_BATCHER_PRIVATE_KEY");
+    let wrong = [("OPAL_BATCHER_PRIVATE_KEY", "sesame")];
+    let output = opal(&args, &wrong);
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(USAGE));
+    assert!(
+        text.contains("batcher") && !text.contains("sesame"),
+        "{text}"
+    );
+    let with_time = [&args[..], &["--block-time", "1"]].concat();
+    check(&with_time, &[], USAGE, "--block-time");
+    check(&args[..7], &[], USAGE, "--l1.beacon");
+    check(&args[..5], &[], USAGE, "--l1.rpc");
+    // The keys of other services in the environment do not get in the way.
+    let keys = [
+        ("OPAL_BATCHER_PRIVATE_KEY", KEY),
+        ("OPAL_PROPOSER_PRIVATE_KEY", KEY),
+    ];
+    let datadir = tempfile::tempdir().unwrap();
+    let path = datadir.path().to_str().unwrap();
+    let others = [&["devnet", "--datadir", path], &args[5..]].concat();
+    check(&others, &keys, FAILURE, "127.0.0.1:9");
 }

@@ -36,7 +36,7 @@ pub(crate) fn text(devnet: &Descriptor, file: &Path) -> String {
     }
     let _ = writeln!(
         out,
-        "\n  accounts (10,000 ETH each on both layers; keys are public, never use them elsewhere)"
+        "\n  funded accounts (keys are public, never use them elsewhere)"
     );
     for account in &devnet.accounts {
         let _ = writeln!(out, "  {}  {}", account.address, account.private_key);

@@ -1,5 +1,7 @@
 //! What a devnet is asked to be.
 
+use crate::genesis::roles;
+use alloy_signer_local::PrivateKeySigner;
 use opal_protocol::{Fork, ForkTimes};
 use std::{
     net::{IpAddr, Ipv4Addr},
@@ -25,6 +27,8 @@ pub struct DevnetConfig {
     pub forks: Vec<ForkRequest>,
     /// Another L1 instead of the built-in one.
     pub external_l1: Option<ExternalL1>,
+    /// A rollup whose contracts are on that L1 already, instead of one that is deployed there.
+    pub rollup: Option<ExistingRollup>,
     /// How batches reach L1.
     pub da: DataAvailability,
     /// Stop with success once the verifier's safe head is at this height and equals the
@@ -51,6 +55,7 @@ impl DevnetConfig {
             seq_window_size: 3600,
             forks: Vec::new(),
             external_l1: None,
+            rollup: None,
             da: DataAvailability::Blobs,
             until_safe: None,
             timeout: None,
@@ -64,6 +69,25 @@ impl DevnetConfig {
     pub fn descriptor_path(&self) -> PathBuf {
         self.datadir.join("devnet.json")
     }
+
+    /// Where the secret of the engines lies.
+    pub(crate) fn jwt_path(&self) -> PathBuf {
+        self.datadir.join("jwt.hex")
+    }
+
+    /// Key of the batcher.
+    pub(crate) fn batcher(&self) -> PrivateKeySigner {
+        let given = self.rollup.as_ref().map(|rollup| rollup.batcher.clone());
+        given.unwrap_or_else(|| roles().batcher)
+    }
+
+    /// Key of the proposer, if there is to be one.
+    pub(crate) fn proposer(&self) -> Option<PrivateKeySigner> {
+        match &self.rollup {
+            Some(rollup) => rollup.proposer.clone(),
+            None => Some(roles().proposer),
+        }
+    }
 }
 
 /// An L1 that somebody else runs.
@@ -75,6 +99,19 @@ pub struct ExternalL1 {
     pub beacon: String,
     /// Do not check transaction roots; some development chains compute them wrong.
     pub trust_rpc: bool,
+}
+
+/// A rollup whose contracts are on L1 already: what it starts from, and whose keys run it.
+#[derive(Clone, Debug)]
+pub struct ExistingRollup {
+    /// `rollup.json`, in op-node's format.
+    pub config: PathBuf,
+    /// The first block of L2, in geth's format.
+    pub genesis: PathBuf,
+    /// The key whose batches count, as the SystemConfig contract says.
+    pub batcher: PrivateKeySigner,
+    /// The key that may propose; without it nothing is proposed.
+    pub proposer: Option<PrivateKeySigner>,
 }
 
 /// How the batcher posts its data.

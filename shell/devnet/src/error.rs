@@ -49,6 +49,9 @@ pub enum DevnetError {
     /// The L1 cannot be reached, or is another chain.
     #[error("L1: {0}")]
     Rpc(#[from] opal_rpc::RpcError),
+    /// The contracts did not get onto L1.
+    #[error("deploying on L1: {0}")]
+    Deployment(#[source] opal_genesis::DeployError),
     /// A rollup node did not start.
     #[error("{who} node: {source}")]
     Node {
@@ -63,6 +66,9 @@ pub enum DevnetError {
     /// The proposer did not start.
     #[error("{0}")]
     Proposer(String),
+    /// The account that resolves games cannot start.
+    #[error("challenger: {0}")]
+    Challenger(#[from] opal_txmgr::StartError),
     /// `--timeout` passed.
     #[error("gave up after {seconds} s: {reason}")]
     Timeout {

@@ -90,12 +90,18 @@ impl Home {
             addresses: names(addresses),
             upgrades: dev_upgrades(deploy, origin),
             l1_block_time: config.l1_block_time,
-            jwt: config.datadir.join("jwt.hex"),
+            jwt: config.jwt_path(),
         };
-        if !config.ephemeral {
-            home.save(&config.datadir)?;
-        }
+        home.keep(config)?;
         Ok(home)
+    }
+
+    /// Writes a new devnet into the data directory, unless it is ephemeral.
+    pub(crate) fn keep(&self, config: &DevnetConfig) -> Result<(), DevnetError> {
+        match config.ephemeral {
+            true => Ok(()),
+            false => self.save(&config.datadir),
+        }
     }
 
     /// The devnet that lies in the data directory, if there is one.
@@ -141,7 +147,7 @@ impl Home {
             addresses: read(&folder.join("addresses.json"))?,
             upgrades,
             l1_block_time: settings.l1_block_time,
-            jwt: config.datadir.join("jwt.hex"),
+            jwt: config.jwt_path(),
         }))
     }
 

@@ -9,17 +9,21 @@ mod config;
 mod descriptor;
 mod dev_l1;
 mod error;
+mod existing;
 mod external;
 mod home;
 mod proposing;
 mod report;
+mod resolving;
 mod run;
 mod status;
 mod wiring;
 
 pub use opal_genesis as genesis;
 
-pub use config::{DataAvailability, DevnetConfig, ExternalL1, ForkRequest, Ports, fork_times};
+pub use config::{
+    DataAvailability, DevnetConfig, ExistingRollup, ExternalL1, ForkRequest, Ports, fork_times,
+};
 pub use descriptor::{Account, Descriptor, L1Endpoints, L2Endpoints, NodeEndpoints};
 pub use error::DevnetError;
 pub use run::run;

@@ -6,10 +6,12 @@ use crate::{
     descriptor::{Account, Descriptor, L1Endpoints, L2Endpoints, NodeEndpoints},
     dev_l1::{DevL1, DevL1Config},
     error::DevnetError,
-    external, genesis,
+    existing, external, genesis,
     home::Home,
     proposing,
+    resolving::Resolver,
 };
+use alloy_genesis::Genesis;
 use alloy_primitives::Address;
 use alloy_signer_local::PrivateKeySigner;
 use opal_batcher::{BatcherConfig, BatcherHandle};
@@ -52,6 +54,7 @@ pub struct Devnet {
     pub(crate) verifier: Side,
     pub(crate) batcher: BatcherHandle,
     pub(crate) proposer: Option<ProposerHandle>,
+    resolver: Option<Resolver>,
     pub(crate) descriptor: Descriptor,
 }
 
@@ -96,6 +99,12 @@ async fn settle(config: &DevnetConfig) -> Result<(Home, L1), DevnetError> {
         Home::load(config)?
     };
     let Some(outside) = &config.external_l1 else {
+        if config.rollup.is_some() {
+            return Err(DevnetError::Config(
+                "a rollup that exists needs the L1 it is on; name it with --l1.rpc and --l1.beacon"
+                    .into(),
+            ));
+        }
         let home = match found {
             Some(home) => home,
             None => Home::create(config)?,
@@ -103,13 +112,19 @@ async fn settle(config: &DevnetConfig) -> Result<(Home, L1), DevnetError> {
         let l1 = start_dev_l1(config, &home).await?;
         return Ok((home, l1));
     };
-    let home = match found {
-        Some(home) => {
+    let home = match (found, &config.rollup) {
+        (Some(home), rollup) => {
             external::check(&home, outside).await?;
+            if let Some(rollup) = rollup {
+                existing::check_same(&home, rollup)?;
+            }
             home
         }
-        None => external::deploy(config, outside).await?,
+        (None, Some(rollup)) => existing::join(config, rollup, outside).await?,
+        (None, None) => external::deploy(config, outside).await?,
     };
+    let l1 = EthClient::new(&outside.rpc)?;
+    existing::check_batcher(&l1, &home.rollup, config.batcher().address()).await?;
     let beacon = beacon_shim::start(&outside.rpc, &outside.beacon).await;
     let beacon = beacon.map_err(|e| DevnetError::L1(e.to_string()))?;
     Ok((
@@ -213,8 +228,16 @@ impl Devnet {
         .await?;
         let batcher = start_batcher(config, &l1, &sequencer).await?;
         let urls = [l1.rpc_url(), sequencer.node.rpc_url()];
-        let proposer = proposing::start(config, &home.addresses, &urls, POLL_INTERVAL).await?;
+        let proposer = proposing::start(config, home, &urls, POLL_INTERVAL).await?;
+        // A rollup that exists has challengers of its own, whose keys nobody gave us.
+        let resolver = match home.addresses.get(proposing::FACTORY) {
+            Some(factory) if config.rollup.is_none() => {
+                Some(Resolver::start(*factory, &l1.rpc_url(), POLL_INTERVAL).await?)
+            }
+            _ => None,
+        };
         let mut descriptor = describe(home, &l1, &sequencer, &verifier, &batcher)?;
+        descriptor.roles = roles(config);
         descriptor.l2.proposer = proposer.as_ref().map(ProposerHandle::rpc_url);
         Ok(Self {
             l1,
@@ -222,6 +245,7 @@ impl Devnet {
             verifier,
             batcher,
             proposer,
+            resolver,
             descriptor,
         })
     }
@@ -229,6 +253,9 @@ impl Devnet {
     /// Stops everything, in the order in which data flows: nothing is asked for after its source
     /// is gone.
     pub async fn shutdown(self) {
+        if let Some(resolver) = self.resolver {
+            resolver.shutdown().await;
+        }
         if let Some(proposer) = self.proposer {
             proposer.shutdown().await;
         }
@@ -310,7 +337,7 @@ async fn start_batcher(
     l1: &L1,
     sequencer: &Side,
 ) -> Result<BatcherHandle, DevnetError> {
-    let mut batcher = BatcherConfig::devnet(genesis::roles().batcher);
+    let mut batcher = BatcherConfig::devnet(config.batcher());
     batcher.data_availability = match config.da {
         DataAvailability::Blobs => opal_batcher::DataAvailability::Blobs,
         DataAvailability::Calldata => opal_batcher::DataAvailability::Calldata,
@@ -364,26 +391,43 @@ fn describe(
             batcher: batcher.rpc_url(),
             proposer: None,
         },
-        accounts: genesis::dev_accounts().iter().map(account).collect(),
-        roles: roles(),
+        accounts: funded(&home.l2),
+        roles: BTreeMap::new(),
         contracts,
         rollup_config,
         jwt: home.jwt.display().to_string(),
     })
 }
 
-/// The services' accounts by name.
-fn roles() -> BTreeMap<String, Account> {
-    let roles = genesis::roles();
-    [
-        ("owner", &roles.owner),
-        ("batcher", &roles.batcher),
-        ("proposer", &roles.proposer),
-        ("challenger", &roles.challenger),
-        ("sequencer", &roles.sequencer),
-    ]
-    .map(|(name, key)| (name.to_owned(), account(key)))
-    .into()
+/// The accounts of the test mnemonic that have ether in the first block of L2.
+fn funded(l2: &Genesis) -> Vec<Account> {
+    let accounts = genesis::dev_accounts().into_iter();
+    let has_ether = |key: &PrivateKeySigner| {
+        let found = l2.alloc.get(&key.address());
+        found.is_some_and(|found| !found.balance.is_zero())
+    };
+    accounts
+        .filter(has_ether)
+        .map(|key| account(&key))
+        .collect()
+}
+
+/// The services' accounts by name, as far as their keys are known.
+fn roles(config: &DevnetConfig) -> BTreeMap<String, Account> {
+    let mut keys = BTreeMap::from([("batcher", config.batcher())]);
+    keys.extend(config.proposer().map(|key| ("proposer", key)));
+    if config.rollup.is_none() {
+        let roles = genesis::roles();
+        keys.extend([
+            ("owner", roles.owner),
+            ("challenger", roles.challenger),
+            ("sequencer", roles.sequencer),
+        ]);
+    }
+    let named = keys
+        .iter()
+        .map(|(name, key)| ((*name).to_owned(), account(key)));
+    named.collect()
 }
 
 fn account(key: &PrivateKeySigner) -> Account {

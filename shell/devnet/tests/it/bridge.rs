@@ -28,6 +28,9 @@ sol! {
     function pause(address identifier);
     function unpause(address identifier);
     function paused() returns (bool);
+    function gameCount() returns (uint256);
+    function gameAtIndex(uint256 index) returns (uint32 gameType, uint64 timestamp, address proxy);
+    function status() returns (uint8);
     error OptimismPortal_CallPaused();
     error OptimismPortal_GasLimitTooLow();
     error OutOfGas();
@@ -163,8 +166,26 @@ async fn l1_rules_l2() {
     bad_deposits_are_refused(&ring).await;
     settings_reach_l2(&ring).await;
     the_pause_stops_withdrawals_alone(&ring).await;
+    games_come_to_their_end(&ring).await;
     ring.assert_in_step(2).await;
     ring.stop().await;
+}
+
+/// Proposals win without anybody who withdraws having to see to it.
+async fn games_come_to_their_end(ring: &Ring) {
+    let factory = ring.contract("DisputeGameFactoryProxy");
+    until("there is a game", true, async || {
+        get(&ring.l1, factory, gameCountCall {}).await > U256::ZERO
+    })
+    .await;
+    let index = U256::ZERO;
+    let game = get(&ring.l1, factory, gameAtIndexCall { index })
+        .await
+        .proxy;
+    until("the defender has won", 2, async || {
+        get(&ring.l1, game, statusCall {}).await
+    })
+    .await;
 }
 
 async fn everything_is_where_the_file_says(ring: &Ring) {

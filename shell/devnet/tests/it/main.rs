@@ -2,6 +2,7 @@
 
 mod bridge;
 mod deploy;
+mod existing;
 mod hostile;
 mod kit;
 mod ring;
