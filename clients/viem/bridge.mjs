@@ -1,7 +1,19 @@
 // Money goes in and comes out: everything that a wallet does with an OP chain, with viem's op-stack
 // actions, and every balance checked to the wei on both sides.
 
-import { encodeFunctionData, erc20Abi, getAddress, keccak256, parseAbi, parseEther, toHex } from "viem";
+import { readFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import {
+  encodeFunctionData,
+  erc20Abi,
+  getAddress,
+  keccak256,
+  parseAbi,
+  parseEther,
+  parseEventLogs,
+  toHex,
+  zeroAddress,
+} from "viem";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { getL2TransactionHashes, getWithdrawals } from "viem/op-stack";
 import { connect, equal, say, succeeded, until } from "./network.mjs";
@@ -9,6 +21,7 @@ import { connect, equal, say, succeeded, until } from "./network.mjs";
 const L2_BRIDGE = "0x4200000000000000000000000000000000000010";
 const L2_MESSENGER = "0x4200000000000000000000000000000000000007";
 const GAS_PRICE_ORACLE = "0x420000000000000000000000000000000000000F";
+const TOKEN_FACTORY = "0x4200000000000000000000000000000000000012";
 const L1_BLOCK = "0x4200000000000000000000000000000000000015";
 const bridgeAbi = parseAbi([
   "function depositERC20To(address l1, address l2, address to, uint256 amount, uint32 gas, bytes data)",
@@ -28,18 +41,29 @@ const feesAbi = parseAbi([
   "function operatorFeeConstant() view returns (uint64)",
   "function setOperatorFeeScalars(uint32 scalar, uint64 flat)",
 ]);
+const portalAbi = parseAbi(["function ethLockbox() view returns (address)"]);
+const factoryAbi = parseAbi([
+  "function createOptimismMintableERC20(address remote, string name, string symbol) returns (address)",
+  "event OptimismMintableERC20Created(address indexed local, address indexed remote, address deployer)",
+]);
 const gameAbi = parseAbi([
   "function resolve() returns (uint8)",
   "function resolveClaim(uint256 index, uint256 count)",
   "function claimDataLen() view returns (uint256)",
   "function status() view returns (uint8)",
+  "function createdAt() view returns (uint64)",
+  "function maxClockDuration() view returns (uint64)",
 ]);
 // Takes calls once a word was stored in it; refuses them before. A call with one word stores it.
 const SWITCH = "0x6017600a5f3960175ff3366020146011575f54600f575f5ffd5b005b5f355f5500";
 // Stores the word it is called with and gives it back.
 const STORE = "0x600c600a5f39600c5ff35f355f555f545f5260205ff3";
 
-const network = connect(process.argv[2], Number(process.argv[3] ?? 0));
+const { values: flags, positionals } = parseArgs({
+  options: { warp: { type: "boolean", default: false }, token: { type: "string" } },
+  allowPositionals: true,
+});
+const network = connect(positionals[0], Number(positionals[1] ?? 0));
 const { account, l1, l2, walletL1, walletL2, chains, address } = network;
 const portal = address("OptimismPortal");
 const l1Bridge = address("L1StandardBridge");
@@ -128,6 +152,46 @@ async function setOperatorFee() {
   say("L2 charges an operator fee");
 }
 
+/** Where the portal keeps ether: itself, or a lockbox of its own. */
+async function vaults() {
+  const call = { address: portal, abi: portalAbi, functionName: "ethLockbox" };
+  const lockbox = await l1.readContract(call).catch((error) => {
+    if (error.name !== "ContractFunctionExecutionError") throw error;
+    return zeroAddress;
+  });
+  return lockbox === zeroAddress ? [portal] : [portal, lockbox];
+}
+
+async function held() {
+  const balances = await Promise.all((await vaults()).map((vault) => balance(l1, vault)));
+  return balances.reduce((sum, each) => sum + each);
+}
+
+/** A token on both layers: that of the network, or a new one, made on L2 by the factory there. */
+async function tokenPair() {
+  const pair = [address("DevToken"), address("L2DevToken")];
+  if (pair[0] && pair[1]) return pair;
+  const { abi, bytecode } = JSON.parse(readFileSync(flags.token, "utf8"));
+  const args = ["Token", "TKN", [me], 10n ** 24n];
+  const made = await minedL1("token on L1", await walletL1.deployContract({ abi, bytecode, args }));
+  const { receipt } = await spentL2("token on L2", 0n, () =>
+    walletL2.writeContract({
+      address: TOKEN_FACTORY,
+      abi: factoryAbi,
+      functionName: "createOptimismMintableERC20",
+      args: [made.contractAddress, "Token", "TKN"],
+    }),
+  );
+  const [event] = parseEventLogs({
+    abi: factoryAbi,
+    logs: receipt.logs,
+    eventName: "OptimismMintableERC20Created",
+  });
+  equal("token on L2: its other side", event.args.remote, getAddress(made.contractAddress));
+  say("a token made on both layers");
+  return [made.contractAddress, event.args.local];
+}
+
 async function depositEth() {
   const to = newcomer();
   const amount = parseEther("1.25");
@@ -206,8 +270,8 @@ async function useL2() {
   say(`transfer, creation and call on L2 (L1 fee ${receipt.l1Fee}, operator fee ${fee.operator} wei)`);
 }
 
-/** Proves and finalizes the withdrawal that a transaction on L2 began. */
-async function claim(what, receipt) {
+/** Proves the withdrawal that a transaction on L2 began; gives what finalizes it, and its game. */
+async function prove(what, receipt) {
   const [withdrawal] = getWithdrawals(receipt);
   say(`${what}: waiting for a proposal`);
   const ready = await l1.waitToProve({ receipt, targetChain: chains.l2, pollingInterval: 500 });
@@ -223,18 +287,38 @@ async function claim(what, receipt) {
   );
   await spentL1("proof", 0n, () => walletL1.proveWithdrawal(request));
   say(`${what}: proven against game ${gameAddress}`);
-  await until("the game's end", () => resolve(gameAddress));
-  say(`${what}: the game is resolved`);
-  await until("finality", async () =>
-    (await status()) === "ready-to-finalize" ? true : undefined,
+  const finalize = async () => {
+    await until("the game's end", () => resolve(gameAddress));
+    say(`${what}: the game is resolved`);
+    await until("finality", async () =>
+      (await status()) === "ready-to-finalize" ? true : undefined,
+    );
+    const before = await held();
+    await spentL1("finalization", 0n, () =>
+      walletL1.finalizeWithdrawal({ targetChain: chains.l2, withdrawal }),
+    );
+    equal(`${what}: status`, await status(), "finalized");
+    equal(`${what}: paid by the portal`, before - (await held()), withdrawal.value);
+    say(`${what}: finalized`);
+  };
+  return { game: gameAddress, finalize };
+}
+
+/** Puts L1's clock forward to where the clocks of all games have run. */
+async function warp(games) {
+  const now = (await l1.getBlock()).timestamp;
+  const ends = games.map(async (game) => {
+    const read = (functionName) =>
+      l1.readContract({ address: game, abi: gameAbi, functionName });
+    return (await read("createdAt")) + (await read("maxClockDuration"));
+  });
+  const end = (await Promise.all(ends)).reduce((last, each) => (each > last ? each : last));
+  if (end <= now) return;
+  await l1.request({ method: "evm_increaseTime", params: [toHex(end - now)] });
+  await until("the later time", async () =>
+    (await l1.getBlock()).timestamp >= end ? true : undefined,
   );
-  const before = await balance(l1, portal);
-  await spentL1("finalization", 0n, () =>
-    walletL1.finalizeWithdrawal({ targetChain: chains.l2, withdrawal }),
-  );
-  equal(`${what}: status`, await status(), "finalized");
-  equal(`${what}: paid by the portal`, before - (await balance(l1, portal)), withdrawal.value);
-  say(`${what}: finalized`);
+  say(`L1's clock put forward by ${end - now} s, for as long as the games take`);
 }
 
 /** Resolves a game as soon as its clock has run, unless somebody else does. */
@@ -246,7 +330,8 @@ async function resolve(game) {
     try {
       const call = { address: game, abi: gameAbi, functionName, args };
       const { request } = await l1.simulateContract({ account, ...call });
-      await minedL1(functionName, await walletL1.writeContract(request));
+      // It reverts where a challenger was faster.
+      await l1.waitForTransactionReceipt({ hash: await walletL1.writeContract(request) });
     } catch (error) {
       // The quick game has no claims to resolve, and no clock has run yet.
       if (error.name !== "ContractFunctionExecutionError") throw error;
@@ -261,11 +346,11 @@ async function withdrawEth() {
   // Without a limit viem has L1 estimate one for a payment by nobody, who has ether on Ethereum only.
   const request = await l1.buildInitiateWithdrawal({ account, to, value, gas: 100_000n });
   const { receipt } = await spentL2("withdrawal", value, () => walletL2.initiateWithdrawal(request));
-  return async () => {
-    await claim("withdrawal of ETH", receipt);
+  const finish = async () => {
     equal("withdrawal: balance on L1", await balance(l1, to), value);
     return value;
   };
+  return { what: "withdrawal of ETH", receipt, finish };
 }
 
 async function withdrawTokens(l1Token, l2Token) {
@@ -281,10 +366,11 @@ async function withdrawTokens(l1Token, l2Token) {
     }),
   );
   equal("tokens burnt on L2", before - (await tokens(l2, l2Token, me)), amount);
-  return async () => {
-    await claim("withdrawal of tokens", receipt);
+  const finish = async () => {
     equal("tokens on L1", await tokens(l1, l1Token, to), amount);
+    return 0n;
   };
+  return { what: "withdrawal of tokens", receipt, finish };
 }
 
 /** A message that fails on L2 is kept there and can be sent again by anybody. */
@@ -333,10 +419,9 @@ async function replay() {
 }
 
 async function main() {
-  const l1Token = address("DevToken");
-  const l2Token = address("L2DevToken");
   await setOperatorFee();
-  const held = await balance(l1, portal);
+  const [l1Token, l2Token] = await tokenPair();
+  const first = await held();
   const supply = () =>
     l2.readContract({ address: l2Token, abi: erc20Abi, functionName: "totalSupply" });
   const locked = () =>
@@ -346,17 +431,19 @@ async function main() {
       functionName: "deposits",
       args: [l1Token, l2Token],
     });
-  const apart = l1Token && l2Token ? (await supply()) - (await locked()) : 0n;
+  const apart = (await supply()) - (await locked());
   let ether = await depositEth();
-  if (l2Token) await depositTokens(l1Token, l2Token);
-  else say("no token in the descriptor: tokens are left out");
+  await depositTokens(l1Token, l2Token);
   await useL2();
-  const claims = [await withdrawEth()];
-  if (l2Token) claims.push(await withdrawTokens(l1Token, l2Token));
+  const begun = [await withdrawEth(), await withdrawTokens(l1Token, l2Token)];
   ether += await replay();
-  for (const finish of claims) ether -= (await finish()) ?? 0n;
-  equal("ETH in the portal", (await balance(l1, portal)) - held, ether);
-  if (l2Token) equal("tokens on both sides", (await supply()) - (await locked()), apart);
+  const proven = [];
+  for (const { what, receipt } of begun) proven.push(await prove(what, receipt));
+  if (flags.warp) await warp(proven.map(({ game }) => game));
+  for (const { finalize } of proven) await finalize();
+  for (const { finish } of begun) ether -= await finish();
+  equal("ETH in the portal", (await held()) - first, ether);
+  equal("tokens on both sides", (await supply()) - (await locked()), apart);
   say("supply conserved; all is well");
 }
 

@@ -44,7 +44,8 @@ export function connect(path, index) {
     createWalletClient({ account: by, chain, transport: http(rpc), pollingInterval: 250 });
   const node = (chain, rpc) =>
     createPublicClient({ chain, transport: http(rpc), pollingInterval: 250, cacheTime: 0 });
-  const owner = about.roles?.owner && privateKeyToAccount(about.roles.owner.privateKey);
+  const ownerKey = process.env.OPAL_OWNER_PRIVATE_KEY ?? about.roles?.owner?.privateKey;
+  const owner = ownerKey && privateKeyToAccount(ownerKey);
   return {
     about,
     account,
