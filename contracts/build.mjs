@@ -24,24 +24,27 @@ const sources = Object.fromEntries(
   ]),
 );
 
-const input = {
-  language: "Solidity",
-  sources,
-  settings: {
-    viaIR: false,
-    optimizer: { enabled: true, runs: 200 },
-    // No opcode newer than Bedrock's, since the predeploys must run in every fork.
-    evmVersion: "london",
-    metadata: { bytecodeHash: "none", appendCBOR: false },
-    outputSelection: {
-      "*": {
-        "*": ["abi", "evm.bytecode.object", "evm.deployedBytecode.object",
-              "evm.deployedBytecode.immutableReferences", "storageLayout"],
-        "": ["ast"],
-      },
-    },
+// Compiled for size: tokens and their factories, since who makes a token pays for its code, and what
+// upgrade transactions deploy, since the specification limits their gas. Everything else is compiled
+// for use. Nothing comes near the size limit.
+const SMALL = /\/(OptimismMintableERC(20|721)(Factory)?|L1Block|GasPriceOracle|OperatorFeeVault)\.sol$/;
+const isSmall = (path) => SMALL.test(path);
+
+const settings = (runs, paths) => ({
+  viaIR: false,
+  optimizer: { enabled: true, runs },
+  // No opcode newer than Bedrock's, since the predeploys must run in every fork.
+  evmVersion: "london",
+  metadata: { bytecodeHash: "none", appendCBOR: false },
+  outputSelection: {
+    "*": { "": ["ast"] },
+    ...Object.fromEntries(paths.map((path) => [path, {
+      "*": ["abi", "evm.bytecode.object", "evm.deployedBytecode.object",
+            "evm.deployedBytecode.immutableReferences", "storageLayout"],
+      "": ["ast"],
+    }])),
   },
-};
+});
 
 // Libraries of others come from node_modules, at the versions that package-lock.json names.
 const findImport = (path) => {
@@ -49,46 +52,63 @@ const findImport = (path) => {
   return existsSync(file) ? { contents: readFileSync(file, "utf8") } : { error: `${path} is not installed` };
 };
 
-const result = JSON.parse(solc.compile(JSON.stringify(input), { import: findImport }));
-// 5159: selfdestruct is deprecated, yet it is what burning ETH takes.
-const problems = (result.errors ?? []).filter((e) => e.errorCode !== "5159");
-for (const problem of problems) console.error(problem.formattedMessage);
-if (problems.length > 0) process.exit(1);
+function compile(runs, paths) {
+  const input = { language: "Solidity", sources, settings: settings(runs, paths) };
+  const result = JSON.parse(solc.compile(JSON.stringify(input), { import: findImport }));
+  // 5159: selfdestruct is deprecated, yet it is what burning ETH takes.
+  const problems = (result.errors ?? []).filter((e) => e.errorCode !== "5159");
+  for (const problem of problems) console.error(problem.formattedMessage);
+  if (problems.length > 0) process.exit(1);
+  return result;
+}
 
 // Names of the immutables by the id of their declaration.
-const immutables = {};
-const visit = (node) => {
-  if (node === null || typeof node !== "object") return;
-  if (node.nodeType === "VariableDeclaration" && node.mutability === "immutable") immutables[node.id] = node.name;
-  Object.values(node).forEach(visit);
-};
-Object.values(result.sources).forEach((source) => visit(source.ast));
+function immutablesOf(sources) {
+  const names = {};
+  const visit = (node) => {
+    if (node === null || typeof node !== "object") return;
+    if (node.nodeType === "VariableDeclaration" && node.mutability === "immutable") names[node.id] = node.name;
+    Object.values(node).forEach(visit);
+  };
+  Object.values(sources).forEach((source) => visit(source.ast));
+  return names;
+}
 
 // Type names carry ids of the syntax tree, which say nothing to a reader and shift with every edit.
 const plain = (type) => type.replace(/\)\d+/g, ")");
 
 rmSync(out, { recursive: true, force: true });
 mkdirSync(out, { recursive: true });
-for (const [path, contracts] of Object.entries(result.contracts)) {
-  for (const [name, contract] of Object.entries(contracts)) {
-    const code = contract.evm.deployedBytecode;
-    if (code.object === "" || path.startsWith("src/libraries/") || path.startsWith("src/interfaces/")) continue;
-    if (path !== `src/${path.split("/")[1]}/${name}.sol`) continue;
-    const references = Object.fromEntries(
-      Object.entries(code.immutableReferences ?? {}).map(([id, places]) => [immutables[id], places]),
-    );
-    const storage = contract.storageLayout.storage.map(({ label, slot, offset, type }) => ({
-      label, slot: Number(slot), offset, type: plain(type),
-    }));
-    const artifact = {
-      contract: `${path}:${name}`,
-      solc: solc.version(),
-      abi: contract.abi,
-      bytecode: `0x${contract.evm.bytecode.object}`,
-      deployedBytecode: `0x${code.object}`,
-      immutableReferences: references,
-      storageLayout: storage,
-    };
-    writeFileSync(join(out, `${name}.json`), `${JSON.stringify(artifact, null, 1)}\n`);
+const paths = Object.keys(sources);
+const compiled = [
+  compile(999_999, paths.filter((path) => !isSmall(path))),
+  compile(200, paths.filter(isSmall)),
+];
+for (const result of compiled) {
+  const immutables = immutablesOf(result.sources);
+  for (const [path, contracts] of Object.entries(result.contracts)) {
+    for (const [name, contract] of Object.entries(contracts)) write(path, name, contract, immutables);
   }
+}
+
+function write(path, name, contract, immutables) {
+  const code = contract.evm.deployedBytecode;
+  if (code.object === "" || path.startsWith("src/libraries/") || path.startsWith("src/interfaces/")) return;
+  if (path !== `src/${path.split("/")[1]}/${name}.sol`) return;
+  const references = Object.fromEntries(
+    Object.entries(code.immutableReferences ?? {}).map(([id, places]) => [immutables[id], places]),
+  );
+  const storage = contract.storageLayout.storage.map(({ label, slot, offset, type }) => ({
+    label, slot: Number(slot), offset, type: plain(type),
+  }));
+  const artifact = {
+    contract: `${path}:${name}`,
+    solc: solc.version(),
+    abi: contract.abi,
+    bytecode: `0x${contract.evm.bytecode.object}`,
+    deployedBytecode: `0x${code.object}`,
+    immutableReferences: references,
+    storageLayout: storage,
+  };
+  writeFileSync(join(out, `${name}.json`), `${JSON.stringify(artifact, null, 1)}\n`);
 }

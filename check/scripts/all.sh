@@ -11,3 +11,4 @@ here=$(dirname "$0")
 "$here/clients.sh"
 "$here/bridge.sh"
 "$here/supersim.sh"
+"$here/../bench/bridge-gas/run"

@@ -38,12 +38,8 @@ abstract contract FeeVault {
     /// @notice Sends everything to the recipient, and tells how much that was.
     function withdraw() external returns (uint256 value_) {
         value_ = address(this).balance;
-        require(
-            value_ >= minWithdrawalAmount(),
-            "FeeVault: withdrawal amount must be greater than minimum withdrawal amount"
-        );
-        address to = recipient();
-        Types.WithdrawalNetwork network = withdrawalNetwork();
+        (uint256 minimum, address to, Types.WithdrawalNetwork network) = _settings();
+        require(value_ >= minimum, "FeeVault: withdrawal amount must be greater than minimum withdrawal amount");
         totalProcessed += value_;
         emit Withdrawal(value_, to, msg.sender);
         emit Withdrawal(value_, to, msg.sender, network);
@@ -64,17 +60,17 @@ abstract contract FeeVault {
     }
 
     /// @notice Below this balance, in wei, the vault does not pay out.
-    function minWithdrawalAmount() public view virtual returns (uint256) {
-        return INITIAL_MIN_WITHDRAWAL_AMOUNT;
+    function minWithdrawalAmount() public view returns (uint256 minimum_) {
+        (minimum_,,) = _settings();
     }
 
-    function recipient() public view virtual returns (address) {
-        return INITIAL_RECIPIENT;
+    function recipient() public view returns (address to_) {
+        (, to_,) = _settings();
     }
 
     /// @notice Where the recipient lives.
-    function withdrawalNetwork() public view virtual returns (Types.WithdrawalNetwork) {
-        return INITIAL_WITHDRAWAL_NETWORK;
+    function withdrawalNetwork() public view returns (Types.WithdrawalNetwork network_) {
+        (,, network_) = _settings();
     }
 
     // ---- older names
@@ -89,5 +85,10 @@ abstract contract FeeVault {
 
     function WITHDRAWAL_NETWORK() external view returns (Types.WithdrawalNetwork) {
         return withdrawalNetwork();
+    }
+
+    /// @dev Minimum in wei, recipient, and where the recipient lives.
+    function _settings() internal view virtual returns (uint256, address, Types.WithdrawalNetwork) {
+        return (INITIAL_MIN_WITHDRAWAL_AMOUNT, INITIAL_RECIPIENT, INITIAL_WITHDRAWAL_NETWORK);
     }
 }

@@ -162,8 +162,8 @@ contract GasPriceOracle {
 
     /// @dev Estimated size in a batch, in millionths of a byte; at least 100 bytes.
     function _fjordSize(uint256 _fastLzSize) private pure returns (uint256) {
-        int256 size = -42_585_600 + 836_500 * int256(_fastLzSize);
-        return size < 100_000_000 ? 100_000_000 : uint256(size);
+        uint256 size = 836_500 * _fastLzSize;
+        return size < 142_585_600 ? 100_000_000 : size - 42_585_600;
     }
 
     /// @dev L1 gas of the data as calldata, with 68 non-zero bytes of signature.

@@ -75,19 +75,12 @@ abstract contract SettableFeeVault is FeeVault {
         return "1.6.0+opal.1";
     }
 
-    function minWithdrawalAmount() public view override returns (uint256) {
-        return _initializedVersion() == 0 ? INITIAL_MIN_WITHDRAWAL_AMOUNT : _minWithdrawalAmount;
-    }
-
-    function recipient() public view override returns (address) {
-        return _initializedVersion() == 0 ? INITIAL_RECIPIENT : _recipient;
-    }
-
-    function withdrawalNetwork() public view override returns (Types.WithdrawalNetwork) {
-        return _initializedVersion() == 0 ? INITIAL_WITHDRAWAL_NETWORK : _withdrawalNetwork;
-    }
-
     // ---- helpers
+
+    function _settings() internal view override returns (uint256, address, Types.WithdrawalNetwork) {
+        if (_initializedVersion() == 0) return super._settings();
+        return (_minWithdrawalAmount, _recipient, _withdrawalNetwork);
+    }
 
     function _store(address _to, uint256 _minimum, Types.WithdrawalNetwork _network) private {
         _recipient = _to;

@@ -167,12 +167,18 @@ contract AnchorStateRegistry is Initializable, ProxyAdminOwned {
 
     /// @notice Whether the game has been resolved for longer than the delay.
     function isGameFinalized(IDisputeGame _game) public view returns (bool) {
-        return isGameResolved(_game) && block.timestamp - _game.resolvedAt() > DISPUTE_GAME_FINALITY_DELAY_SECONDS;
+        return _isFinal(_game.resolvedAt()) && _game.status() != GameStatus.IN_PROGRESS;
     }
 
     /// @notice Whether the game's claim may be believed.
     function isGameClaimValid(IDisputeGame _game) public view returns (bool) {
-        return isGameProper(_game) && isGameRespected(_game) && isGameFinalized(_game)
+        // A game that was won is no longer in progress.
+        return isGameProper(_game) && isGameRespected(_game) && _isFinal(_game.resolvedAt())
             && _game.status() == GameStatus.DEFENDER_WINS;
+    }
+
+    /// @dev Whether the delay after a resolution at this time, unix seconds, is over; 0 if there was none.
+    function _isFinal(uint64 _resolvedAt) private view returns (bool) {
+        return _resolvedAt != 0 && block.timestamp - _resolvedAt > DISPUTE_GAME_FINALITY_DELAY_SECONDS;
     }
 }

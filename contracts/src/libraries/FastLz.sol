@@ -50,15 +50,21 @@ library FastLz {
         pure
         returns (uint256 at_, uint256 from_, bool found_)
     {
-        unchecked {
-            for (at_ = _at; at_ < _limit; ++at_) {
-                uint256 triple = _three(_data, at_);
-                uint256 hash = _hash(triple);
-                from_ = _recall(_table, hash);
-                _remember(_table, hash, at_);
-                if (at_ - from_ < WINDOW && triple == _three(_data, from_)) {
+        assembly ("memory-safe") {
+            let base := add(_data, 32)
+            for { at_ := _at } lt(at_, _limit) { at_ := add(at_, 1) } {
+                let word := mload(add(base, at_))
+                let triple := or(byte(0, word), or(shl(8, byte(1, word)), shl(16, byte(2, word))))
+                // The place of the hash in the table, four bytes per entry.
+                let place := add(_table, and(shr(17, mul(triple, 2654435769)), 0x7ffc))
+                let entry := mload(place)
+                from_ := shr(224, entry)
+                mstore(place, xor(entry, shl(224, xor(at_, from_))))
+                // Three equal bytes, less than a window away.
+                if iszero(or(shr(232, xor(word, mload(add(base, from_)))), shr(13, sub(at_, from_)))) {
                     // A match in the very last position before the limit does not count.
-                    return (at_, from_, at_ + 1 < _limit);
+                    found_ := lt(add(at_, 1), _limit)
+                    break
                 }
             }
         }
@@ -76,13 +82,13 @@ library FastLz {
         returns (uint256 length_)
     {
         assembly ("memory-safe") {
-            let base := add(_data, 32)
+            let p := add(add(_data, 32), _p)
+            let q := add(add(_data, 32), _q)
             let most := sub(_end, _q)
             for { } lt(length_, most) { } {
-                let a := byte(0, mload(add(base, add(_p, length_))))
-                let b := byte(0, mload(add(base, add(_q, length_))))
+                let differs := byte(0, xor(mload(add(p, length_)), mload(add(q, length_))))
                 length_ := add(length_, 1)
-                if iszero(eq(a, b)) { break }
+                if differs { break }
             }
         }
     }
@@ -123,12 +129,6 @@ library FastLz {
             table_ := mload(0x40)
             calldatacopy(table_, calldatasize(), 0x8020)
             mstore(0x40, add(table_, 0x8020))
-        }
-    }
-
-    function _recall(uint256 _table, uint256 _entry) private pure returns (uint256 value_) {
-        assembly ("memory-safe") {
-            value_ := shr(224, mload(add(_table, shl(2, _entry))))
         }
     }
 

@@ -31,7 +31,9 @@ contract Multicall3 {
     function aggregate(Call[] calldata _calls) external payable returns (uint256, bytes[] memory data_) {
         data_ = new bytes[](_calls.length);
         for (uint256 i; i < _calls.length; ++i) {
-            data_[i] = _call(_calls[i].target, 0, _calls[i].callData, false).returnData;
+            Result memory result;
+            _call(result, _calls[i].target, 0, _calls[i].callData, false);
+            data_[i] = result.returnData;
         }
         return (block.number, data_);
     }
@@ -46,7 +48,7 @@ contract Multicall3 {
     {
         results_ = new Result[](_calls.length);
         for (uint256 i; i < _calls.length; ++i) {
-            results_[i] = _call(_calls[i].target, 0, _calls[i].callData, !_requireSuccess);
+            _call(results_[i], _calls[i].target, 0, _calls[i].callData, !_requireSuccess);
         }
     }
 
@@ -72,7 +74,10 @@ contract Multicall3 {
     function aggregate3(Call3[] calldata _calls) external payable returns (Result[] memory results_) {
         results_ = new Result[](_calls.length);
         for (uint256 i; i < _calls.length; ++i) {
-            results_[i] = _call(_calls[i].target, 0, _calls[i].callData, _calls[i].allowFailure);
+            Call3 calldata call_ = _calls[i];
+            Result memory result = results_[i];
+            (result.success, result.returnData) = call_.target.call(call_.callData);
+            if (!result.success) require(call_.allowFailure, "Multicall3: call failed");
         }
     }
 
@@ -80,8 +85,9 @@ contract Multicall3 {
         uint256 total;
         results_ = new Result[](_calls.length);
         for (uint256 i; i < _calls.length; ++i) {
-            total += _calls[i].value;
-            results_[i] = _call(_calls[i].target, _calls[i].value, _calls[i].callData, _calls[i].allowFailure);
+            Call3Value calldata call_ = _calls[i];
+            total += call_.value;
+            _call(results_[i], call_.target, call_.value, call_.callData, call_.allowFailure);
         }
         require(msg.value == total, "Multicall3: value mismatch");
     }
@@ -129,15 +135,15 @@ contract Multicall3 {
     }
 
     function _call(
+        Result memory _result,
         address _target,
         uint256 _value,
         bytes calldata _data,
         bool _allowFailure
     )
         private
-        returns (Result memory result_)
     {
-        (result_.success, result_.returnData) = _target.call{ value: _value }(_data);
-        require(result_.success || _allowFailure, "Multicall3: call failed");
+        (_result.success, _result.returnData) = _target.call{ value: _value }(_data);
+        require(_result.success || _allowFailure, "Multicall3: call failed");
     }
 }

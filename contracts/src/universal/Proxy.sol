@@ -74,16 +74,20 @@ contract Proxy {
         emit Upgraded(_implementation);
     }
 
-    /// @dev Ends the call: returns or reverts with what the implementation answered.
+    /// @dev Ends the call: returns or reverts with what the implementation answered. Every call of every
+    ///      user comes this way, so it is as short as can be.
     function _forward() private {
-        address target = Erc1967.implementation();
-        require(target != address(0), "Proxy: implementation not initialized");
+        bytes32 slot = Erc1967.IMPLEMENTATION_SLOT;
         assembly {
-            calldatacopy(0, 0, calldatasize())
-            let success := delegatecall(gas(), target, 0, calldatasize(), 0, 0)
-            returndatacopy(0, 0, returndatasize())
-            if success { return(0, returndatasize()) }
-            revert(0, returndatasize())
+            let target := sload(slot)
+            if target {
+                calldatacopy(0, 0, calldatasize())
+                let success := delegatecall(gas(), target, 0, calldatasize(), 0, 0)
+                returndatacopy(0, 0, returndatasize())
+                if success { return(0, returndatasize()) }
+                revert(0, returndatasize())
+            }
         }
+        revert("Proxy: implementation not initialized");
     }
 }

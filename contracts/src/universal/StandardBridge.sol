@@ -150,8 +150,7 @@ abstract contract StandardBridge is Initializable {
         onlyOtherBridge
     {
         require(!paused(), "StandardBridge: paused");
-        if (_isMintable(_localToken)) {
-            _checkPair(_localToken, _remoteToken);
+        if (_isImage(_localToken, _remoteToken)) {
             IOptimismMintableERC20(_localToken).mint(_to, _amount);
         } else {
             deposits[_localToken][_remoteToken] -= _amount;
@@ -195,8 +194,7 @@ abstract contract StandardBridge is Initializable {
         internal
     {
         require(msg.value == 0, "StandardBridge: cannot send value");
-        if (_isMintable(_localToken)) {
-            _checkPair(_localToken, _remoteToken);
+        if (_isImage(_localToken, _remoteToken)) {
             IOptimismMintableERC20(_localToken).burn(_from, _amount);
         } else {
             IERC20(_localToken).safeTransferFrom(_from, address(this), _amount);
@@ -263,22 +261,20 @@ abstract contract StandardBridge is Initializable {
         emit ERC20BridgeFinalized(_localToken, _remoteToken, _from, _to, _amount, _extraData);
     }
 
-    /// @dev Whether a token is an image that this bridge's side mints.
-    function _isMintable(address _token) private view returns (bool) {
-        return _isLegacy(_token) || ERC165Checker.supportsInterface(_token, type(IOptimismMintableERC20).interfaceId);
-    }
-
-    function _isLegacy(address _token) private view returns (bool) {
-        return ERC165Checker.supportsInterface(_token, type(ILegacyMintableERC20).interfaceId);
-    }
-
-    /// @dev An image must be that of the token named.
-    function _checkPair(address _image, address _remoteToken) private view {
-        address expected = _isLegacy(_image)
-            ? ILegacyMintableERC20(_image).l1Token()
-            : IOptimismMintableERC20(_image).remoteToken();
+    /// @dev Whether a token is an image that this bridge's side mints. An image must be that of the token
+    ///      named.
+    function _isImage(address _token, address _remoteToken) private view returns (bool) {
+        address expected;
+        if (ERC165Checker.supportsInterface(_token, type(ILegacyMintableERC20).interfaceId)) {
+            expected = ILegacyMintableERC20(_token).l1Token();
+        } else if (ERC165Checker.supportsInterface(_token, type(IOptimismMintableERC20).interfaceId)) {
+            expected = IOptimismMintableERC20(_token).remoteToken();
+        } else {
+            return false;
+        }
         require(
             _remoteToken == expected, "StandardBridge: wrong remote token for Optimism Mintable ERC20 local token"
         );
+        return true;
     }
 }
