@@ -9,6 +9,7 @@ mod layout;
 mod system_config;
 mod upgrades;
 mod vaults;
+mod withdrawals;
 
 use crate::{
     Addresses, DeployConfig, Fees, L1Genesis, PlannedTx, dev_accounts, l1_genesis, l2_genesis,
@@ -23,6 +24,10 @@ use opal_execution::{
     call::{CallEnv, CallOutcome, TransactionRequest, call},
 };
 use opal_protocol::{Fork, ForkTimes, L1Ref, RollupConfig};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, OnceLock},
+};
 
 const GENESIS_TIME: u64 = 1_700_000_000;
 /// An account with money and no part in the system.
@@ -35,6 +40,7 @@ fn config(last: Fork) -> DeployConfig {
 }
 
 /// A chain of either layer that tests send transactions to.
+#[derive(Clone)]
 struct World {
     config: DeployConfig,
     chain: MemoryChain,
@@ -45,7 +51,26 @@ struct World {
 
 impl World {
     fn l1() -> Self {
-        let config = config(Fork::Jovian);
+        Self::l1_of(config(Fork::Jovian))
+    }
+
+    fn l1_of(config: DeployConfig) -> Self {
+        Self::once("L1", &config, Self::make_l1)
+    }
+
+    fn l2(config: DeployConfig) -> Self {
+        Self::once("L2", &config, Self::make_l2)
+    }
+
+    /// A copy of the world that `make` gives for this configuration; each is made once for all tests.
+    fn once(layer: &str, config: &DeployConfig, make: fn(DeployConfig) -> Self) -> Self {
+        static MADE: Mutex<BTreeMap<String, Arc<OnceLock<World>>>> = Mutex::new(BTreeMap::new());
+        let key = format!("{layer} {config:?}");
+        let place = MADE.lock().unwrap().entry(key).or_default().clone();
+        place.get_or_init(|| make(config.clone())).clone()
+    }
+
+    fn make_l1(config: DeployConfig) -> Self {
         let L1Genesis { genesis, addresses } = l1_genesis(&config).unwrap();
         let chain = MemoryChain::new(&genesis, ChainConfig::ethereum_dev(config.l1_chain_id));
         let l2 = l2_genesis(&config, &addresses, origin());
@@ -58,7 +83,7 @@ impl World {
         }
     }
 
-    fn l2(config: DeployConfig) -> Self {
+    fn make_l2(config: DeployConfig) -> Self {
         let addresses = crate::deploy_plan(&config, 0).addresses;
         let l2 = l2_genesis(&config, &addresses, origin());
         let rollup = rollup_config(&config, &addresses, origin(), &l2);
