@@ -156,17 +156,32 @@ struct NodeRecorder<'a, S> {
     seen: RefCell<BTreeMap<B256, Bytes>>,
 }
 
+impl<S> NodeRecorder<'_, S> {
+    /// Notes what was asked for; a reader may have looked in the wrong place first.
+    fn noted(&self, hash: B256, node: Option<Bytes>) -> Option<Bytes> {
+        if let Some(node) = &node
+            && keccak256(node) == hash
+        {
+            self.seen.borrow_mut().insert(hash, node.clone());
+        }
+        node
+    }
+}
+
+/// What a reader knows of keys is not asked for: every node of a witness has to be read.
 impl<S: NodeReader> NodeReader for NodeRecorder<'_, S> {
-    fn node(
+    fn node(&self, o: Option<B256>, p: &Nibbles, hash: B256) -> Result<Option<Bytes>, ReadError> {
+        let node = self.nodes.node(o, p, hash)?;
+        Ok(self.noted(hash, node))
+    }
+
+    fn node_elsewhere(
         &self,
         owner: Option<B256>,
         path: &Nibbles,
         hash: B256,
     ) -> Result<Option<Bytes>, ReadError> {
-        let node = self.nodes.node(owner, path, hash)?;
-        if let Some(node) = &node {
-            self.seen.borrow_mut().insert(hash, node.clone());
-        }
-        Ok(node)
+        let node = self.nodes.node_elsewhere(owner, path, hash)?;
+        Ok(self.noted(hash, node))
     }
 }

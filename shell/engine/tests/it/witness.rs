@@ -26,6 +26,8 @@ const SCRIBBLER: Bytes = bytes!(
     // loop: while i < size: sstore(input[i], input[i + 32]), i += 64
     "5b36811015601e5780602001358135556040016008565b00"
 );
+/// An interval between flushes in which about one block comes.
+const OFTEN: Duration = Duration::from_millis(1);
 /// Creates a contract of its input, and returns the hash of the grandparent block.
 const CREATOR: Address = address!("c0de000000000000000000000000000000000001");
 
@@ -77,9 +79,9 @@ struct Scribe {
 }
 
 impl Scribe {
-    async fn start(fork: Fork, seed: u64) -> Self {
+    async fn start(fork: Fork, seed: u64, flush_interval: Duration) -> Self {
         let mut config = world::config(fork);
-        config.flush_interval = Duration::from_millis(1);
+        config.flush_interval = flush_interval;
         // blockhash(number - 2), then create(0, 0, calldatasize).
         let code = bytes!("60024303405f52 365f5f37 365f5ff0 00");
         config
@@ -238,9 +240,9 @@ fn execute_stateless(chain: &ChainConfig, witness: &Value, block: &[u8]) -> Head
     block.header
 }
 
-async fn witnesses_suffice(fork: Fork, seed: u64, blocks: u64) {
+async fn witnesses_suffice(fork: Fork, seed: u64, blocks: u64, flush_interval: Duration) {
     let chain = world::op_chain(fork);
-    let mut scribe = Scribe::start(fork, seed).await;
+    let mut scribe = Scribe::start(fork, seed, flush_interval).await;
     let url = scribe.driver.engine.rpc_url();
     let (mut nodes, mut first) = (0, Vec::new());
     for number in 1..=blocks {
@@ -285,18 +287,25 @@ async fn witnesses_suffice(fork: Fork, seed: u64, blocks: u64) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn witnesses_suffice_where_accounts_are_destroyed() {
-    witnesses_suffice(Fork::Canyon, 1, 40).await;
+    witnesses_suffice(Fork::Canyon, 1, 40, OFTEN).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn witnesses_suffice_now() {
-    witnesses_suffice(Fork::Karst, 2, 25).await;
+    witnesses_suffice(Fork::Karst, 2, 25, OFTEN).await;
+}
+
+/// With many blocks in memory, nodes are looked up on disk first, where older ones lie.
+#[tokio::test(flavor = "multi_thread")]
+async fn witnesses_suffice_while_nothing_is_flushed() {
+    let never = Duration::from_secs(3_600);
+    witnesses_suffice(Fork::Karst, 4, 20, never).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_witness_without_one_of_its_nodes_is_not_enough() {
     let chain = world::op_chain(Fork::Karst);
-    let mut scribe = Scribe::start(Fork::Karst, 3).await;
+    let mut scribe = Scribe::start(Fork::Karst, 3, OFTEN).await;
     let url = scribe.driver.engine.rpc_url();
     for _ in 0..6 {
         scribe.block().await;
