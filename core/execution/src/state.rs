@@ -70,18 +70,28 @@ pub struct StateDiff {
 impl StateDiff {
     /// The same changes by hashed keys, as the trie and the flat tables take them.
     pub fn hashed(&self) -> StateUpdate {
+        let slot_hash = |slot: &U256| keccak256(slot.to_be_bytes::<32>());
+        self.hashed_by(|address| keccak256(address), slot_hash)
+    }
+
+    /// As [`hashed`](Self::hashed), by somebody who knows most of the hashes.
+    pub fn hashed_by(
+        &self,
+        address_hash: impl Fn(&Address) -> B256,
+        slot_hash: impl Fn(&U256) -> B256,
+    ) -> StateUpdate {
         let update = |(address, change): (&Address, &AccountDiff)| {
             let storage = change
                 .storage
                 .iter()
-                .map(|(slot, diff)| (keccak256(slot.to_be_bytes::<32>()), diff.value))
+                .map(|(slot, diff)| (slot_hash(slot), diff.value))
                 .collect();
             let update = AccountUpdate {
                 account: change.account,
                 destroyed: change.destroyed,
                 storage,
             };
-            (keccak256(address), update)
+            (address_hash(address), update)
         };
         self.accounts.iter().map(update).collect()
     }

@@ -69,13 +69,15 @@ pub(crate) enum Child {
     Resident(Arc<Node>),
 }
 
-/// A resident node.
+/// A resident node. The reference comes first in memory, beside the count of the `Arc`: a parent that
+/// is copied, hashed or dropped touches only these two of each child.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub(crate) struct Node {
-    pub(crate) kind: Kind,
     /// How the parent refers to this node: its hash, or its RLP if that is shorter than 32 bytes.
     /// `None` while the node or something below it has changed since the last hashing.
     pub(crate) reference: Option<RlpNode>,
+    pub(crate) kind: Kind,
 }
 
 #[derive(Clone, Debug)]

@@ -4,6 +4,7 @@
 use crate::{
     block::{ChainBlock, ExecutedBlock},
     cores::on_all_cores,
+    keys::Keys,
     preload::{Watched, preloading},
     store::{BlockBody, Layer},
     view::{StateView, ViewError},
@@ -96,18 +97,19 @@ pub(crate) fn execute(
     let trie = parent_trie(state, &header)?;
     let many = transactions.len() >= PRELOAD_MIN;
     let list = withdrawals.as_ref().map(|w| w.as_slice());
-    let (executed, trie) = preloading(state, trie, many, |reader, trie| {
+    let keys = Keys::default();
+    let (executed, trie) = preloading(state, &keys, trie, many, |reader, trie| {
         let executed = run_block(chain, parent, &header, &transactions, list, reader);
         (executed, trie.into_trie())
     });
     let executed = executed?;
     let execution_ms = millis(started);
     let started = Instant::now();
-    let mut work = RootWork::new(state, trie);
+    let mut work = RootWork::new(state, trie, keys.hashed(&executed.diff));
     let (checked, roots) = on_all_cores(|| {
         rayon::join(
             || check_execution(chain, &header, &executed),
-            || work.roots(chain, header.timestamp, &executed.diff),
+            || work.roots(chain, header.timestamp),
         )
     });
     checked?;
@@ -118,17 +120,21 @@ pub(crate) fn execute(
     Ok(work.finish(block, executed.diff))
 }
 
-/// Closes a builder into an executed block. `trie` is that of the parent.
+/// Closes a builder into an executed block. `trie` is that of the parent, `keys` are what was read.
 pub(crate) fn seal(
     chain: &ChainConfig,
     state: &StateView,
     timestamp: u64,
     trie: StateTrie,
+    keys: &Keys,
     builder: BlockBuilder<Watched<'_>>,
 ) -> Result<ExecutedBlock, ExecError> {
     let started = Instant::now();
-    let mut work = RootWork::new(state, trie);
-    let roots = |diff: &StateDiff| on_all_cores(|| work.roots(chain, timestamp, diff));
+    let mut work = RootWork::new(state, trie, StateUpdate::new());
+    let roots = |diff: &StateDiff| {
+        work.update = keys.hashed(diff);
+        on_all_cores(|| work.roots(chain, timestamp))
+    };
     let built: BuiltBlock = builder.finish(roots)?;
     debug!(target: TIMING, seal_ms = millis(started), "block built");
     let body = BlockBody::of(built.transactions, built.withdrawals.map(Into::into));
@@ -157,22 +163,16 @@ struct RootWork<'a> {
 }
 
 impl<'a> RootWork<'a> {
-    fn new(state: &'a StateView, trie: StateTrie) -> Self {
+    fn new(state: &'a StateView, trie: StateTrie, update: StateUpdate) -> Self {
         Self {
             state,
             trie,
-            update: StateUpdate::new(),
+            update,
             nodes: NodeChanges::default(),
         }
     }
 
-    fn roots(
-        &mut self,
-        chain: &ChainConfig,
-        timestamp: u64,
-        diff: &StateDiff,
-    ) -> Result<Roots, ExecError> {
-        self.update = diff.hashed();
+    fn roots(&mut self, chain: &ChainConfig, timestamp: u64) -> Result<Roots, ExecError> {
         let trie = std::mem::replace(&mut self.trie, StateTrie::new(B256::ZERO));
         (self.trie, self.nodes) = trie.updated(self.state, &self.update, |tasks| {
             tasks.par_iter_mut().for_each(Task::run);

@@ -19,6 +19,7 @@ mod engine_api;
 mod exec;
 mod halt;
 mod health;
+mod keys;
 mod l1;
 mod local;
 mod metrics;

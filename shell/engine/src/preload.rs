@@ -4,8 +4,8 @@
 //! trie that the block's changes will be applied to. It is help only, and ends with execution: what it
 //! did not load, the update loads, on all cores.
 
-use crate::view::StateView;
-use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
+use crate::{keys::Keys, view::StateView};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use opal_execution::{Account, StateError, StateReader};
 use opal_trie::StateTrie;
 use parking_lot::Mutex;
@@ -40,6 +40,7 @@ struct Shared {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Watched<'a> {
     state: &'a StateView,
+    keys: &'a Keys,
     shared: Option<&'a Shared>,
 }
 
@@ -54,14 +55,14 @@ impl Watched<'_> {
 
 impl StateReader for Watched<'_> {
     fn account(&self, address: Address) -> Result<Option<Account>, StateError> {
-        let address = keccak256(address);
+        let address = self.keys.address(&address);
         let account = self.state.account_hashed(&address)?;
         self.note(Touch::Account(address));
         Ok(account)
     }
 
     fn storage(&self, address: Address, slot: U256) -> Result<U256, StateError> {
-        let (address, slot) = (keccak256(address), keccak256(slot.to_be_bytes::<32>()));
+        let (address, slot) = (self.keys.address(&address), self.keys.slot(&slot));
         let value = self.state.storage_hashed(&address, &slot)?;
         self.note(Touch::Slot(address, slot));
         Ok(value)
@@ -109,9 +110,10 @@ impl Drop for Preloaded<'_> {
 }
 
 /// Does `work` on the state, while nodes on the way to what it reads are loaded into `trie`.
-/// `worth_it` says whether there is enough to do for a second thread.
+/// The hashes of what it reads are left in `keys`. `worth_it` says whether there is enough to do for a second thread.
 pub(crate) fn preloading<T>(
     state: &StateView,
+    keys: &Keys,
     trie: StateTrie,
     worth_it: bool,
     work: impl FnOnce(Watched<'_>, Preloaded<'_>) -> T,
@@ -131,7 +133,12 @@ pub(crate) fn preloading<T>(
             trie,
             worker: shared.zip(worker),
         };
-        work(Watched { state, shared }, preloaded)
+        let watched = Watched {
+            state,
+            keys,
+            shared,
+        };
+        work(watched, preloaded)
     })
 }
 

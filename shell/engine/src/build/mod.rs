@@ -10,6 +10,7 @@ pub(crate) use jobs::PayloadJobs;
 use crate::{
     block::ExecutedBlock,
     exec::{ExecError, PRELOAD_MIN, parent_trie, seal},
+    keys::Keys,
     pool::{Pool, conditional},
     preload::{Watched, preloading},
     view::StateView,
@@ -90,7 +91,8 @@ pub(crate) fn build(
     let timestamp = attributes.timestamp;
     let trie = parent_trie(state, parent)?;
     let many = from_pool.is_some() || forced.len() >= PRELOAD_MIN;
-    preloading(state, trie, many, |reader, trie| {
+    let keys = Keys::default();
+    preloading(state, &keys, trie, many, |reader, trie| {
         let attributes = attributes.clone();
         let mut builder = BlockBuilder::new(chain, parent, *parent_hash, attributes, reader)?;
         for tx in forced {
@@ -111,7 +113,7 @@ pub(crate) fn build(
                 )?
             }
         };
-        let block = seal(chain, state, timestamp, trie.into_trie(), builder)?;
+        let block = seal(chain, state, timestamp, trie.into_trie(), &keys, builder)?;
         Ok(Built { block, fees })
     })
 }
