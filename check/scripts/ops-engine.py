@@ -168,7 +168,7 @@ def read_only(opal, name, genesis, chain):
         expect(status == 1 and place in text and "panicked" not in text, f"{status} {text}")
     os.makedirs(f"{name}.data")
     must(opal, "init", "--datadir", f"{name}.data", genesis)
-    target = os.path.join(f"{name}.data", "opal.redb")
+    target = os.path.join(f"{name}.data", "opal.mdbx")
     if os.system(f"chattr +i {target} 2>/dev/null") != 0:
         print("   (no immutable files here: the read-only file is not tried)")
         return

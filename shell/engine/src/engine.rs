@@ -412,6 +412,7 @@ pub(crate) fn open(config: EngineConfig) -> Result<(Api, B256), StartError> {
             metrics,
             halt: Arc::new(Halt::new(config.halt)),
             bad_blocks: Arc::default(),
+            courtesy: Arc::default(),
         },
         genesis_hash,
     ))

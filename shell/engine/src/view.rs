@@ -377,6 +377,7 @@ impl StateView {
         &self,
         owner: Option<B256>,
         path: &Nibbles,
+        hash: B256,
     ) -> Result<Option<Bytes>, ReadError> {
         for block in &self.layers {
             if let Some(node) = block.layer.node(owner, path) {
@@ -389,10 +390,7 @@ impl StateView {
         {
             return Ok(node.cloned());
         }
-        self.chain
-            .db
-            .node(owner, path)
-            .map_err(|e| ReadError(e.to_string()))
+        DbNodes(&self.chain.db).node(owner, path, hash)
     }
 
     /// Changes on what lies on disk, newest first; not those of an archive's index.
@@ -447,29 +445,25 @@ impl StateReader for StateView {
 }
 
 impl NodeReader for StateView {
-    fn node(&self, o: Option<B256>, p: &Nibbles, _: B256) -> Result<Option<Bytes>, ReadError> {
+    fn node(&self, o: Option<B256>, p: &Nibbles, h: B256) -> Result<Option<Bytes>, ReadError> {
         // Nodes of unflushed blocks are mostly resident: who asks mostly asks for one on disk, and
         // its hash tells whether that is the one.
         if self.asks_disk_first() {
-            return self
-                .chain
-                .db
-                .node(o, p)
-                .map_err(|e| ReadError(e.to_string()));
+            return DbNodes(&self.chain.db).node(o, p, h);
         }
-        self.node_in_order(o, p)
+        self.node_in_order(o, p, h)
     }
 
     fn node_elsewhere(
         &self,
         o: Option<B256>,
         p: &Nibbles,
-        _: B256,
+        h: B256,
     ) -> Result<Option<Bytes>, ReadError> {
         if !self.asks_disk_first() {
             return Ok(None);
         }
-        self.node_in_order(o, p)
+        self.node_in_order(o, p, h)
     }
 
     fn known_account(&self, address: &B256) -> Option<Account> {

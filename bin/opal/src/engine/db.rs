@@ -79,15 +79,12 @@ fn report(stat: &DbStat) -> String {
     out += &format!("blocks           {} to {}\n", stat.blocks.0, stat.blocks.1);
     out += &format!("states           {} to {number}\n\n", stat.oldest_state);
     out += &format!(
-        "{:16} {:>12} {:>12} {:>12}\n",
-        "table", "rows", "stored", "in the file"
+        "{:16} {:>12} {:>12}\n",
+        "table", "rows", "in the file"
     );
     for table in &stat.tables {
-        let (stored, file) = (bytes(table.stored_bytes), bytes(table.file_bytes));
-        out += &format!(
-            "{:16} {:>12} {stored:>12} {file:>12}\n",
-            table.name, table.rows
-        );
+        let file = bytes(table.file_bytes);
+        out += &format!("{:16} {:>12} {file:>12}\n", table.name, table.rows);
     }
     out += "\n";
     for (path, size) in &stat.files {

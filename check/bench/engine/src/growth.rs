@@ -8,7 +8,7 @@ use crate::{
     world::{USERS, World},
 };
 use alloy_primitives::keccak256;
-use redb::{ReadableDatabase, TableDefinition};
+use signet_libmdbx::{Environment, EnvironmentFlags, ObjectLength};
 use std::{path::Path, time::Instant};
 
 /// Blocks of token transfers at each size.
@@ -17,7 +17,7 @@ const BLOCKS: usize = 30;
 const READS: u64 = 2_000;
 
 /// The engine's table of slots: keccak256(address) ++ keccak256(slot) -> value.
-const STORAGE: TableDefinition<'_, &[u8; 64], &[u8]> = TableDefinition::new("storage");
+const STORAGE: &str = "storage";
 
 /// Sizes one after the other; the root at each is compared with that of the size before.
 pub async fn run(sizes: &[u64]) -> Vec<Row> {
@@ -121,11 +121,17 @@ fn file_bytes(dir: &Path) -> u64 {
 
 /// Microseconds of random reads from a file of which nothing is in memory.
 fn cold_reads(world: &World, dir: &Path) -> Samples {
-    let path = dir.join("opal.redb");
+    let path = dir.join("opal.mdbx");
     forget_pages(&path);
-    let db = redb::Database::open(&path).expect("the engine is gone");
-    let read = db.begin_read().expect("a transaction");
-    let table = read.open_table(STORAGE).expect("a table");
+    let mut builder = Environment::builder();
+    builder.set_max_dbs(16).set_flags(EnvironmentFlags {
+        no_sub_dir: true,
+        no_rdahead: true,
+        ..EnvironmentFlags::default()
+    });
+    let db = builder.open(&path).expect("the engine is gone");
+    let read = db.begin_ro_unsync().expect("a transaction");
+    let table = read.open_db(Some(STORAGE)).expect("a table");
     let token = keccak256(crate::contracts::TOKEN_B);
     let mut samples = Samples::default();
     for i in 0..READS {
@@ -135,9 +141,9 @@ fn cold_reads(world: &World, dir: &Path) -> Samples {
         key[..32].copy_from_slice(token.as_slice());
         key[32..].copy_from_slice(keccak256(slot.to_be_bytes::<32>()).as_slice());
         let start = Instant::now();
-        let found = table.get(&key).expect("readable").is_some();
+        let found: Option<ObjectLength> = read.get(table.dbi(), &key).expect("readable");
         samples.push(start.elapsed().as_secs_f64() * 1e6);
-        assert!(found, "every holder has tokens");
+        assert!(found.is_some(), "every holder has tokens");
     }
     samples
 }

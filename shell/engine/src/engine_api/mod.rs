@@ -21,7 +21,7 @@ use crate::{
     halt::Halt,
     metrics::Metrics,
     pool::Pool,
-    rpc::node::Syncing,
+    rpc::{Courtesy, node::Syncing},
     tree::{Command, ForkchoiceOutcome, ForkchoiceRefused, InsertOutcome, TreeHandle},
 };
 use alloy_consensus::Transaction as _;
@@ -88,6 +88,8 @@ pub(crate) struct Api {
     pub(crate) halt: Arc<Halt>,
     /// Blocks that were refused.
     pub(crate) bad_blocks: Arc<BadBlocks>,
+    /// Public requests wait while a payload is judged.
+    pub(crate) courtesy: Arc<Courtesy>,
 }
 
 impl Api {
@@ -303,6 +305,7 @@ impl Api {
         decoded: Result<DecodedPayload, String>,
     ) -> Result<PayloadStatus, EngineError> {
         let _timer = self.metrics.new_payload.timer();
+        let _judging = self.courtesy.judging();
         let decoded = match decoded {
             Ok(decoded) => decoded,
             Err(problem) => return Ok(invalid(None, problem)),

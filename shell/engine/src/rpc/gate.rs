@@ -48,6 +48,11 @@ impl Gate {
     pub(crate) fn new(rules: Rules) -> Self {
         Self(Arc::new(rules))
     }
+
+    /// Whether anybody may pass, not only who knows the secret.
+    pub(crate) fn is_public(&self) -> bool {
+        self.0.secret.is_none()
+    }
 }
 
 /// Made once per connection.

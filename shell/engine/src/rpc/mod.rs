@@ -7,6 +7,7 @@
 mod blocks;
 mod cache;
 mod convert;
+mod courtesy;
 mod debug;
 mod dump;
 pub(crate) mod error;
@@ -33,6 +34,7 @@ mod transactions;
 mod turns;
 mod witness;
 
+pub(crate) use courtesy::Courtesy;
 pub(crate) use server::{
     PublicServers, Running, answer, auth_methods, local_methods, start_auth, start_public,
 };

@@ -1,7 +1,9 @@
 //! Starting and stopping the servers.
 
 use super::{
-    Eth, Module, Registered, blocks, debug, dump, fees, filters,
+    Eth, Module, Registered, blocks,
+    courtesy::Courteous,
+    debug, dump, fees, filters,
     gate::{Gate, Rules},
     ipc::{self, IpcServer},
     method, node, simulate, state, submit, subscriptions,
@@ -96,7 +98,8 @@ pub(crate) async fn start_public(
             Some(_) => config(&eth).http_only(),
             None => config(&eth),
         };
-        servers.http = Some(listen(&eth.api, addr, config.build(), gate.clone(), methods).await?);
+        let config = config.build();
+        servers.http = Some(listen(&eth.api, addr, config, gate.clone(), methods).await?);
     }
     if let Some(addr) = access.ws_addr {
         let methods = public_methods(eth.clone(), &access.ws_apis);
@@ -140,13 +143,19 @@ async fn listen(
 ) -> Result<Running, StartError> {
     let methods = methods.map_err(|e| StartError::Internal(e.to_string()))?;
     let failed = |source| StartError::Listen { addr, source };
+    let courtesy = gate.is_public().then(|| api.courtesy.clone());
+    let courteous = move |methods| Courteous {
+        methods,
+        courtesy: courtesy.clone(),
+    };
     let server = Server::builder()
         .set_config(config)
         .set_http_middleware(tower::ServiceBuilder::new().layer(gate))
         .set_rpc_middleware(
             RpcServiceBuilder::new()
                 .layer(CountCalls::new(api.metrics.clone(), methods.clone()))
-                .layer_fn(Throttled),
+                .layer_fn(Throttled)
+                .layer_fn(courteous),
         )
         .build(addr)
         .await

@@ -7,19 +7,13 @@
 //! below are never read. A database that stops being an archive drops the index whole.
 
 use super::{
-    DbSnapshot, META, META_HISTORY_FROM, StoreError,
+    DbSnapshot, META_HISTORY_FROM, StoreError,
     codec::{self, FlatAccount, ReverseDiff},
+    rows::{Table, Writer},
+    slot_value,
 };
 use alloy_primitives::{B256, U256};
 use opal_trie::Account;
-use redb::{ReadableTable, TableDefinition, TableError, WriteTransaction};
-
-/// keccak256(address) ++ height -> RLP of the account before the block; nothing if there was none.
-pub(super) const ACCOUNT_HISTORY: TableDefinition<'_, &[u8; 40], &[u8]> =
-    TableDefinition::new("account_history");
-/// keccak256(address) ++ keccak256(slot) ++ height -> value before the block.
-pub(super) const STORAGE_HISTORY: TableDefinition<'_, &[u8; 72], &[u8]> =
-    TableDefinition::new("storage_history");
 
 fn account_key(address: &B256, height: u64) -> [u8; 40] {
     let mut key = [0; 40];
@@ -37,57 +31,41 @@ fn slot_key(address: &B256, slot: &B256, height: u64) -> [u8; 72] {
 }
 
 /// Begins the index at block `first` if there is none yet, or drops it if it is not wanted.
-pub(super) fn prepare(
-    write: &WriteTransaction,
-    wanted: bool,
-    first: u64,
-) -> Result<(), StoreError> {
-    let mut meta = write.open_table(META)?;
-    let exists = meta.get(META_HISTORY_FROM)?.is_some();
+pub(super) fn prepare(write: &Writer, wanted: bool, first: u64) -> Result<(), StoreError> {
+    let exists = write.get(Table::Meta, META_HISTORY_FROM, |_| ())?.is_some();
     if wanted && !exists {
-        meta.insert(META_HISTORY_FROM, first.to_be_bytes().as_slice())?;
+        write.put(Table::Meta, META_HISTORY_FROM, &first.to_be_bytes())?;
     } else if exists && !wanted {
-        meta.remove(META_HISTORY_FROM)?;
-        write.delete_table(ACCOUNT_HISTORY)?;
-        write.delete_table(STORAGE_HISTORY)?;
-        write.open_table(ACCOUNT_HISTORY)?;
-        write.open_table(STORAGE_HISTORY)?;
+        write.delete(Table::Meta, META_HISTORY_FROM)?;
+        write.clear(Table::AccountHistory)?;
+        write.clear(Table::StorageHistory)?;
     }
     Ok(())
 }
 
 /// Adds the rows of one block.
-pub(super) fn add(
-    write: &WriteTransaction,
-    height: u64,
-    diff: &ReverseDiff,
-) -> Result<(), StoreError> {
-    let mut accounts = write.open_table(ACCOUNT_HISTORY)?;
+pub(super) fn add(write: &Writer, height: u64, diff: &ReverseDiff) -> Result<(), StoreError> {
     for old in &diff.accounts {
+        let key = account_key(&old.address, height);
         let value = old.account.as_ref().map_or_else(Vec::new, codec::encode);
-        accounts.insert(&account_key(&old.address, height), value.as_slice())?;
+        write.put(Table::AccountHistory, &key, &value)?;
     }
-    let mut storage = write.open_table(STORAGE_HISTORY)?;
     for old in &diff.storage {
+        let key = slot_key(&old.address, &old.slot, height);
         let value = old.value.to_be_bytes_trimmed_vec();
-        storage.insert(&slot_key(&old.address, &old.slot, height), value.as_slice())?;
+        write.put(Table::StorageHistory, &key, &value)?;
     }
     Ok(())
 }
 
 /// Takes the rows of one block back.
-pub(super) fn remove(
-    write: &WriteTransaction,
-    height: u64,
-    diff: &ReverseDiff,
-) -> Result<(), StoreError> {
-    let mut accounts = write.open_table(ACCOUNT_HISTORY)?;
+pub(super) fn remove(write: &Writer, height: u64, diff: &ReverseDiff) -> Result<(), StoreError> {
     for old in &diff.accounts {
-        accounts.remove(&account_key(&old.address, height))?;
+        write.delete(Table::AccountHistory, &account_key(&old.address, height))?;
     }
-    let mut storage = write.open_table(STORAGE_HISTORY)?;
     for old in &diff.storage {
-        storage.remove(&slot_key(&old.address, &old.slot, height))?;
+        let key = slot_key(&old.address, &old.slot, height);
+        write.delete(Table::StorageHistory, &key)?;
     }
     Ok(())
 }
@@ -110,23 +88,21 @@ impl DbSnapshot {
         address: &B256,
         number: u64,
     ) -> Result<Option<Account>, StoreError> {
-        let (first, last) = (
-            account_key(address, number.saturating_add(1)),
-            account_key(address, u64::MAX),
-        );
-        match self
-            .account_history
-            .range::<&[u8; 40]>(&first..=&last)?
-            .next()
-        {
+        let first = account_key(address, number.saturating_add(1));
+        let row = self
+            .rows
+            .from(Table::AccountHistory, &first, |key, value| {
+                key.starts_with(address.as_slice()).then(|| {
+                    let account =
+                        (!value.is_empty()).then(|| codec::decode("account_history", value));
+                    account.transpose()
+                })
+            })?;
+        match row.flatten() {
             None => self.account(address),
-            Some(row) => {
-                let (_, value) = row?;
-                if value.value().is_empty() {
-                    return Ok(None);
-                }
-                let flat: FlatAccount = codec::decode("account_history", value.value())?;
-                Ok(Some(flat.into()))
+            Some(account) => {
+                let flat: Option<FlatAccount> = account?;
+                Ok(flat.map(Account::from))
             }
         }
     }
@@ -138,24 +114,16 @@ impl DbSnapshot {
         slot: &B256,
         number: u64,
     ) -> Result<U256, StoreError> {
-        let (first, last) = (
-            slot_key(address, slot, number.saturating_add(1)),
-            slot_key(address, slot, u64::MAX),
-        );
-        match self
-            .storage_history
-            .range::<&[u8; 72]>(&first..=&last)?
-            .next()
-        {
+        let first = slot_key(address, slot, number.saturating_add(1));
+        let row = self
+            .rows
+            .from(Table::StorageHistory, &first, |key, value| {
+                let same = key.get(..64) == first.get(..64);
+                same.then(|| slot_value(value))
+            })?;
+        match row.flatten() {
             None => self.storage(address, slot),
-            Some(row) => Ok(U256::try_from_be_slice(row?.1.value()).unwrap_or_default()),
+            Some(value) => Ok(value),
         }
     }
-}
-
-/// Makes the tables in a database that has none yet.
-pub(super) fn create_tables(write: &WriteTransaction) -> Result<(), TableError> {
-    write.open_table(ACCOUNT_HISTORY)?;
-    write.open_table(STORAGE_HISTORY)?;
-    Ok(())
 }

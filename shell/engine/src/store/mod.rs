@@ -1,15 +1,17 @@
-//! The database: one redb file behind one concrete type.
+//! The database: one file behind one concrete type.
 //!
 //! Inputs: executed blocks and head pointers, in single write transactions. Outputs: immutable
 //! [`DbSnapshot`]s. Invariant: the flat tables, the trie nodes, the head pointer and the reverse
 //! diffs always describe the same block, the *flushed* one, however the process ends.
 
+mod changes;
 mod check;
 mod codec;
 mod flush;
 mod history;
 mod layer;
 mod patient;
+mod rows;
 mod scan;
 mod snapshot;
 #[cfg(test)]
@@ -24,54 +26,29 @@ pub(crate) use patient::Patience;
 pub use scan::TableStat;
 pub(crate) use snapshot::DbSnapshot;
 
-use alloy_primitives::B256;
-use patient::PatientFile;
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, backends::FileBackend};
+use alloy_primitives::{B256, U256};
+use rows::{File, Table};
+use signet_libmdbx::MdbxError;
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
+    io,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-/// Version of the layout below. A change that old code would misread increments it.
-const FORMAT_VERSION: u64 = 1;
-/// Memory redb may use to cache pages, bytes.
-const CACHE_BYTES: usize = 256 << 20;
+/// Version of the layout of [`Table`]s. A change that old code would misread increments it.
+const FORMAT_VERSION: u64 = 2;
 /// Name of the database file inside the data directory.
-const FILE_NAME: &str = "opal.redb";
+const FILE_NAME: &str = "opal.mdbx";
+/// Its name in format 1.
+const FILE_NAME_1: &str = "opal.redb";
 
-/// keccak256(address) -> RLP of [`codec::FlatAccount`].
-pub(crate) const ACCOUNTS: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("accounts");
-/// keccak256(address) ++ keccak256(slot) -> big-endian value without leading zeros.
-pub(crate) const STORAGE: TableDefinition<'_, &[u8; 64], &[u8]> = TableDefinition::new("storage");
-/// Code hash -> code.
-pub(crate) const CODE: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("code");
-/// Owner (zero for the account trie) ++ path, one nibble per byte -> trie node.
-pub(crate) const NODES: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("nodes");
-/// Block hash -> RLP of the header.
-pub(crate) const HEADERS: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("headers");
-/// Block hash -> RLP of [`BlockBody`].
-pub(crate) const BODIES: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("bodies");
-/// Block hash -> RLP of a list of receipts.
-pub(crate) const RECEIPTS: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("receipts");
-/// Transaction hash -> height and index of the newest canonical block that held it. A reader
-/// checks that the block at that height still does.
-pub(crate) const TX_INDEX: TableDefinition<'_, &[u8; 32], (u64, u32)> =
-    TableDefinition::new("tx_index");
-/// Height -> hash of the canonical block.
-pub(crate) const CANONICAL: TableDefinition<'_, u64, &[u8; 32]> = TableDefinition::new("canonical");
-/// Height -> RLP of the canonical block's [`codec::ReverseDiff`].
-pub(crate) const REVERSE: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("reverse_diffs");
-/// Format version, chain identity, head pointers.
-pub(crate) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
-
-pub(crate) const META_FORMAT: &str = "format";
-pub(crate) const META_IDENTITY: &str = "identity";
-pub(crate) const META_HEADS: &str = "heads";
+const META_FORMAT: &[u8] = b"format";
+const META_IDENTITY: &[u8] = b"identity";
+const META_HEADS: &[u8] = b"heads";
 /// Height of the first block in the index of an archive.
-pub(crate) const META_HISTORY_FROM: &str = "history_from";
+const META_HISTORY_FROM: &[u8] = b"history_from";
 /// Height below which receipts are pruned.
-pub(crate) const META_RECEIPTS_FROM: &str = "receipts_from";
+const META_RECEIPTS_FROM: &[u8] = b"receipts_from";
 
 /// Which chain a data directory belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,7 +128,10 @@ pub enum StoreError {
     },
     /// Reading or writing failed later.
     #[error("database: {0}")]
-    Database(#[from] redb::Error),
+    Database(#[source] io::Error),
+    /// The engine has stopped.
+    #[error("database: it is closed")]
+    Closed,
     /// A row does not decode.
     #[error("database: {0}")]
     Codec(#[from] CodecError),
@@ -160,22 +140,10 @@ pub enum StoreError {
     Inconsistent(String),
 }
 
-/// Turns each of redb's error types into ours.
-macro_rules! from_redb {
-    ($($error:ident),*) => {$(
-        impl From<redb::$error> for StoreError {
-            fn from(error: redb::$error) -> Self {
-                Self::Database(error.into())
-            }
-        }
-    )*};
-}
-from_redb!(StorageError, TableError, TransactionError, CommitError);
-
 /// The open database. Cheap to clone; the file closes with the last clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Store {
-    db: Arc<Database>,
+    file: File,
     path: PathBuf,
     pub(crate) patience: Arc<Patience>,
 }
@@ -189,12 +157,7 @@ impl Store {
     ) -> Result<Self, StoreError> {
         let store = match datadir {
             None => Self {
-                db: Arc::new(
-                    Database::builder()
-                        .set_cache_size(CACHE_BYTES)
-                        .create_with_backend(redb::backends::InMemoryBackend::new())
-                        .map_err(|e| StoreError::Database(e.into()))?,
-                ),
+                file: File::temporary()?,
                 path: PathBuf::from(":memory:"),
                 patience: Arc::default(),
             },
@@ -213,26 +176,17 @@ impl Store {
             return Err(StoreError::Open { path, reason });
         }
         let store = Self::open_file(datadir)?;
-        let (format, identity) = {
-            let read = store.db.begin_read()?;
-            let meta = match read.open_table(META) {
-                Ok(meta) => meta,
-                Err(redb::TableError::TableDoesNotExist(_)) => {
-                    let reason = "it was never initialised".to_owned();
-                    let path = store.path;
-                    return Err(StoreError::Open { path, reason });
-                }
-                Err(error) => return Err(error.into()),
-            };
-            let bytes = |row: Option<redb::AccessGuard<'_, &[u8]>>| row.map(|v| v.value().to_vec());
-            (
-                bytes(meta.get(META_FORMAT)?),
-                bytes(meta.get(META_IDENTITY)?),
-            )
+        let (found, identity) = {
+            let read = store.file.read()?;
+            let format = read.get(Table::Meta, META_FORMAT, number)?.flatten();
+            let identity = read.get(Table::Meta, META_IDENTITY, ChainIdentity::from_bytes)?;
+            (format.unwrap_or_default(), identity)
         };
-        let found = format
-            .and_then(|f| f.try_into().ok())
-            .map_or(0, u64::from_be_bytes);
+        let Some(identity) = identity else {
+            let reason = "it was never initialised".to_owned();
+            let path = store.path;
+            return Err(StoreError::Open { path, reason });
+        };
         if found != FORMAT_VERSION {
             return Err(StoreError::Format {
                 path: store.path,
@@ -240,7 +194,7 @@ impl Store {
                 wanted: FORMAT_VERSION,
             });
         }
-        match identity.and_then(|bytes| ChainIdentity::from_bytes(&bytes)) {
+        match identity {
             Some(identity) => Ok((store, identity)),
             None => Err(StoreError::Damaged {
                 path: store.path,
@@ -250,55 +204,75 @@ impl Store {
     }
 
     fn open_file(datadir: &Path) -> Result<Self, StoreError> {
-        let patience = Arc::<Patience>::default();
-        Ok(Self {
-            db: Arc::new(open_file(datadir, &patience)?),
-            path: datadir.to_path_buf(),
-            patience,
-        })
+        let path = datadir.to_path_buf();
+        std::fs::create_dir_all(datadir).map_err(|e| StoreError::Open {
+            path: path.clone(),
+            reason: e.to_string(),
+        })?;
+        if datadir.join(FILE_NAME_1).is_file() {
+            return Err(StoreError::Format {
+                path,
+                found: 1,
+                wanted: FORMAT_VERSION,
+            });
+        }
+        match File::open(&datadir.join(FILE_NAME)) {
+            Ok(file) => Ok(Self {
+                file,
+                path,
+                patience: Arc::default(),
+            }),
+            Err(MdbxError::Busy) => Err(StoreError::InUse(path)),
+            Err(error @ (MdbxError::Access | MdbxError::Permission | MdbxError::Other(_))) => {
+                let error = rows::trouble(error);
+                // What the system says to who asks for a lock that somebody has.
+                if error.kind() == io::ErrorKind::WouldBlock {
+                    return Err(StoreError::InUse(path));
+                }
+                let reason = error.to_string();
+                Err(StoreError::Open { path, reason })
+            }
+            Err(error) => {
+                let reason = error.to_string();
+                Err(StoreError::Damaged { path, reason })
+            }
+        }
     }
 
     /// The state and chain as of the last flush.
     pub(crate) fn snapshot(&self) -> Result<DbSnapshot, StoreError> {
-        DbSnapshot::new(self.db.begin_read()?)
+        DbSnapshot::new(self.file.read()?)
     }
 
     fn check_identity(&self, wanted: ChainIdentity) -> Result<(), StoreError> {
-        let write = self.db.begin_write()?;
-        {
-            let mut meta = write.open_table(META)?;
-            let format = meta.get(META_FORMAT)?.map(|v| v.value().to_vec());
-            match format {
-                None => {
-                    meta.insert(META_FORMAT, FORMAT_VERSION.to_be_bytes().as_slice())?;
-                    meta.insert(META_IDENTITY, wanted.to_bytes().as_slice())?;
-                }
-                Some(bytes) => self.compare(&bytes, meta.get(META_IDENTITY)?, wanted)?,
+        let write = self.file.write()?;
+        match write.get(Table::Meta, META_FORMAT, number)? {
+            None => {
+                write.put(Table::Meta, META_FORMAT, &FORMAT_VERSION.to_be_bytes())?;
+                write.put(Table::Meta, META_IDENTITY, &wanted.to_bytes())?;
+                write.commit()
+            }
+            Some(format) => {
+                let identity = write.get(Table::Meta, META_IDENTITY, ChainIdentity::from_bytes)?;
+                self.compare(format.unwrap_or_default(), identity.flatten(), wanted)
             }
         }
-        flush::create_tables(&write)?;
-        write.commit()?;
-        Ok(())
     }
 
     fn compare(
         &self,
-        format: &[u8],
-        identity: Option<redb::AccessGuard<'_, &[u8]>>,
+        format: u64,
+        identity: Option<ChainIdentity>,
         wanted: ChainIdentity,
     ) -> Result<(), StoreError> {
-        let found = format
-            .try_into()
-            .map(u64::from_be_bytes)
-            .unwrap_or_default();
-        if found != FORMAT_VERSION {
+        if format != FORMAT_VERSION {
             return Err(StoreError::Format {
                 path: self.path.clone(),
-                found,
+                found: format,
                 wanted: FORMAT_VERSION,
             });
         }
-        let Some(found) = identity.and_then(|v| ChainIdentity::from_bytes(v.value())) else {
+        let Some(found) = identity else {
             return Err(StoreError::Damaged {
                 path: self.path.clone(),
                 reason: "chain identity is missing".into(),
@@ -317,49 +291,17 @@ impl Store {
     }
 }
 
-fn open_file(dir: &Path, patience: &Arc<Patience>) -> Result<Database, StoreError> {
-    let path = dir.to_path_buf();
-    std::fs::create_dir_all(dir).map_err(|e| StoreError::Open {
-        path: path.clone(),
-        reason: e.to_string(),
-    })?;
-    // redb may panic on a file that something else altered; to whoever starts the program that is
-    // a damaged directory like any other.
-    let opened = catch_unwind(AssertUnwindSafe(|| {
-        let file = std::fs::OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(dir.join(FILE_NAME))
-            .map_err(|e| redb::DatabaseError::Storage(e.into()))?;
-        let backend = PatientFile {
-            file: FileBackend::new(file)?,
-            patience: patience.clone(),
-        };
-        Database::builder()
-            .set_cache_size(CACHE_BYTES)
-            .create_with_backend(backend)
-    }));
-    match opened {
-        Ok(Ok(db)) => Ok(db),
-        Ok(Err(redb::DatabaseError::DatabaseAlreadyOpen)) => Err(StoreError::InUse(path)),
-        Ok(Err(redb::DatabaseError::Storage(redb::StorageError::Io(e))))
-            if e.kind() != std::io::ErrorKind::InvalidData
-                && e.kind() != std::io::ErrorKind::UnexpectedEof =>
-        {
-            Err(StoreError::Open {
-                path,
-                reason: e.to_string(),
-            })
-        }
-        Ok(Err(error)) => Err(StoreError::Damaged {
-            path,
-            reason: error.to_string(),
-        }),
-        Err(_) => Err(StoreError::Damaged {
-            path,
-            reason: "its pages are inconsistent".into(),
-        }),
-    }
+/// A number as it is written; `None` if these are not eight bytes.
+fn number(bytes: &[u8]) -> Option<u64> {
+    bytes.try_into().ok().map(u64::from_be_bytes)
+}
+
+/// A hash as it is written; zero if these are not 32 bytes.
+fn hash(bytes: &[u8]) -> B256 {
+    B256::try_from(bytes).unwrap_or_default()
+}
+
+/// The value of a slot.
+fn slot_value(bytes: &[u8]) -> U256 {
+    U256::try_from_be_slice(bytes).unwrap_or_default()
 }

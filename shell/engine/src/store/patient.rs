@@ -1,19 +1,15 @@
-//! A file that waits for room instead of failing.
+//! Flushes that wait for room instead of failing.
 //!
-//! redb gives up for good after the first error of a write: every later read would fail with it. A
-//! full disk, though, is something that passes. So a write that finds no room waits here and is
-//! tried again until it succeeds or somebody gives it up; only the thread that flushes waits, and
-//! readers go on, because redb's readers never wait for a commit.
+//! A full disk is something that passes. So a flush that finds no room waits here and is tried again,
+//! whole, until it succeeds or somebody gives it up; only the thread that flushes waits, and readers
+//! go on, because they never wait for a commit.
 //!
-//! In: redb's reads and writes. Out: the same on the file, and a [`Patience`] that says whether a
-//! write is waiting, and why.
+//! In: an attempt. Out: its result, and a [`Patience`] that says whether a flush is waiting, and why.
 
+use super::StoreError;
 use parking_lot::{Condvar, Mutex};
-use redb::{BackendError, StorageBackend, backends::FileBackend};
 use std::{
-    io::{self, ErrorKind},
-    ops::Bound,
-    sync::Arc,
+    io::ErrorKind,
     time::{Duration, Instant},
 };
 use tracing::{error, info};
@@ -69,11 +65,14 @@ impl Patience {
     }
 
     /// Tries until it works, fails for good, or is given up.
-    fn insist<T>(&self, mut attempt: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    pub(super) fn insist<T>(
+        &self,
+        mut attempt: impl FnMut() -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         let mut reminded: Option<Instant> = None;
         loop {
             let problem = match attempt() {
-                Err(problem) if passes(problem.kind()) => problem,
+                Err(StoreError::Database(problem)) if passes(problem.kind()) => problem,
                 outcome => {
                     if reminded.is_some() {
                         self.state.lock().trouble = None;
@@ -95,7 +94,7 @@ impl Patience {
                 self.changed.wait_for(&mut state, RETRY);
             }
             if state.over {
-                return Err(problem);
+                return Err(StoreError::Database(problem));
             }
         }
     }
@@ -113,73 +112,19 @@ fn passes(kind: ErrorKind) -> bool {
     )
 }
 
-/// See the module's documentation.
-#[derive(Debug)]
-pub(super) struct PatientFile {
-    pub(super) file: FileBackend,
-    pub(super) patience: Arc<Patience>,
-}
-
-type Lock<T> = Result<T, BackendError>;
-
-impl StorageBackend for PatientFile {
-    fn len(&self) -> io::Result<u64> {
-        self.file.len()
-    }
-
-    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.file.read(offset, out)
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.patience.insist(|| self.file.set_len(len))
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        self.patience.insist(|| self.file.sync_data())
-    }
-
-    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        // A write that was cut short is repeated whole: the bytes are the same.
-        self.patience.insist(|| self.file.write(offset, data))
-    }
-
-    fn close(&self) -> io::Result<()> {
-        self.file.close()
-    }
-
-    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Lock<bool> {
-        self.file.try_lock_range(start, end)
-    }
-
-    fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Lock<bool> {
-        self.file.try_lock_shared_range(start, end)
-    }
-
-    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Lock<()> {
-        self.file.lock_range(start, end)
-    }
-
-    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Lock<()> {
-        self.file.lock_shared_range(start, end)
-    }
-
-    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Lock<()> {
-        self.file.unlock_range(start, end)
-    }
-
-    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Lock<bool> {
-        self.file.query_lock_range(start, end)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::{
+        io,
+        sync::{
+            Arc,
+            atomic::{AtomicUsize, Ordering},
+        },
+    };
 
-    fn full() -> io::Error {
-        io::Error::from(ErrorKind::StorageFull)
+    fn full() -> StoreError {
+        StoreError::Database(ErrorKind::StorageFull.into())
     }
 
     #[test]
@@ -207,7 +152,7 @@ mod tests {
         // While the engine starts, whoever starts it wants to hear.
         assert!(patience.insist(|| Err::<(), _>(full())).is_err());
         patience.begin();
-        let broken = || Err::<(), _>(io::Error::other("broken"));
+        let broken = || Err::<(), _>(StoreError::Database(io::Error::other("broken")));
         assert!(patience.insist(broken).is_err());
         let waiting = patience.clone();
         let writer = std::thread::spawn(move || waiting.insist(|| Err::<(), _>(full())));

@@ -4,10 +4,11 @@ use super::{
     DbSnapshot, StoreError,
     codec::{self, FlatAccount},
     flush::slot_key,
+    hash, number,
+    rows::Table,
 };
 use alloy_primitives::{B256, U256};
 use opal_trie::Account;
-use redb::{ReadableTable, ReadableTableMetadata};
 
 /// How much a table holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,9 +17,7 @@ pub struct TableStat {
     pub name: &'static str,
     /// Rows.
     pub rows: u64,
-    /// Bytes of keys and values.
-    pub stored_bytes: u64,
-    /// Bytes that the table takes in the file, with its inner pages and what is free in them.
+    /// Bytes of the pages it takes in the file.
     pub file_bytes: u64,
 }
 
@@ -27,10 +26,10 @@ impl DbSnapshot {
     pub(crate) fn accounts(
         &self,
     ) -> Result<impl Iterator<Item = Result<(B256, Account), StoreError>>, StoreError> {
-        Ok(self.accounts.iter()?.map(|row| {
+        Ok(self.rows.walk(Table::Accounts).map(|row| {
             let (key, value) = row?;
-            let account: FlatAccount = codec::decode("accounts", value.value())?;
-            Ok((B256::from(*key.value()), account.into()))
+            let account: FlatAccount = codec::decode("accounts", &value)?;
+            Ok((hash(&key), account.into()))
         }))
     }
 
@@ -38,21 +37,20 @@ impl DbSnapshot {
     pub(crate) fn slots(
         &self,
     ) -> Result<impl Iterator<Item = Result<(B256, B256, U256), StoreError>>, StoreError> {
-        Ok(self.storage.iter()?.map(|row| {
+        Ok(self.rows.walk(Table::Storage).map(|row| {
             let (key, value) = row?;
-            let (address, slot) = key.value().split_at(32);
-            let value = U256::try_from_be_slice(value.value()).ok_or_else(|| {
+            let (address, slot) = key.split_at_checked(32).unwrap_or_default();
+            let value = U256::try_from_be_slice(&value).ok_or_else(|| {
                 StoreError::Inconsistent("a slot holds more than 32 bytes".into())
             })?;
-            Ok((B256::from_slice(address), B256::from_slice(slot), value))
+            Ok((hash(address), hash(slot), value))
         }))
     }
 
     /// The first account of the flushed state at or after a hashed address.
     pub(crate) fn account_from(&self, first: &B256) -> Result<Option<B256>, StoreError> {
-        let row = self.accounts.range::<&[u8; 32]>(&first.0..)?.next();
-        let key = row.transpose()?.map(|(key, _)| B256::from(*key.value()));
-        Ok(key)
+        self.rows
+            .from(Table::Accounts, first.as_slice(), |key, _| hash(key))
     }
 
     /// The first slot of an account in the flushed state at or after a hashed slot.
@@ -61,79 +59,59 @@ impl DbSnapshot {
         address: &B256,
         first: &B256,
     ) -> Result<Option<B256>, StoreError> {
-        let (first, last) = (
-            slot_key(address, first),
-            slot_key(address, &B256::repeat_byte(0xff)),
-        );
-        let row = self.storage.range::<&[u8; 64]>(&first..=&last)?.next();
-        let key = row
-            .transpose()?
-            .map(|(key, _)| B256::from_slice(key.value().split_at(32).1));
-        Ok(key)
+        let first = slot_key(address, first);
+        let slot = self.rows.from(Table::Storage, &first, |key, _| {
+            key.strip_prefix(address.as_slice()).map(hash)
+        })?;
+        Ok(slot.flatten())
     }
 
     /// Rows of the table of trie nodes.
     pub(crate) fn node_rows(&self) -> Result<u64, StoreError> {
-        Ok(self.nodes.len()?)
+        Ok(self.rows.size(Table::Nodes)?.0)
     }
 
     /// Rows of the table of accounts.
     pub(crate) fn account_rows(&self) -> Result<u64, StoreError> {
-        Ok(self.accounts.len()?)
+        Ok(self.rows.size(Table::Accounts)?.0)
+    }
+
+    /// Lowest and highest height of a table that is keyed by height.
+    fn heights(&self, table: Table) -> Result<Option<(u64, u64)>, StoreError> {
+        let first = self.rows.from(table, &[], |key, _| number(key))?.flatten();
+        let last = self.rows.last(table, |key, _| number(key))?.flatten();
+        Ok(first.zip(last))
     }
 
     /// Lowest and highest height with a canonical block.
     pub(crate) fn canonical_range(&self) -> Result<Option<(u64, u64)>, StoreError> {
-        let (first, last) = (self.canonical.first()?, self.canonical.last()?);
-        Ok(first.zip(last).map(|(f, l)| (f.0.value(), l.0.value())))
+        self.heights(Table::Canonical)
     }
 
     /// Lowest and highest height with a reverse diff, and how many there are.
     pub(crate) fn reverse_range(&self) -> Result<Option<(u64, u64, u64)>, StoreError> {
-        let (first, last) = (self.reverse.first()?, self.reverse.last()?);
-        let rows = self.reverse.len()?;
-        Ok(first
-            .zip(last)
-            .map(|(f, l)| (f.0.value(), l.0.value(), rows)))
+        let rows = self.rows.size(Table::ReverseDiffs)?.0;
+        let range = self.heights(Table::ReverseDiffs)?;
+        Ok(range.map(|(first, last)| (first, last, rows)))
     }
 
     /// Whether the reverse diff of a block decodes.
     pub(crate) fn check_reverse(&self, number: u64) -> Result<bool, StoreError> {
-        let Some(row) = self.reverse.get(number)? else {
-            return Ok(false);
-        };
-        codec::decode::<codec::ReverseDiff>("reverse_diffs", row.value())?;
-        Ok(true)
+        Ok(self.reverse_diff(number)?.is_some())
     }
 
     /// What every table holds.
     pub(crate) fn table_stats(&self) -> Result<Vec<TableStat>, StoreError> {
-        Ok(vec![
-            of("accounts", &self.accounts)?,
-            of("storage", &self.storage)?,
-            of("code", &self.code)?,
-            of("nodes", &self.nodes)?,
-            of("headers", &self.headers)?,
-            of("bodies", &self.bodies)?,
-            of("receipts", &self.receipts)?,
-            of("tx_index", &self.tx_index)?,
-            of("canonical", &self.canonical)?,
-            of("reverse_diffs", &self.reverse)?,
-            of("account_history", &self.account_history)?,
-            of("storage_history", &self.storage_history)?,
-        ])
+        let tables = Table::ALL.into_iter().filter(|t| *t != Table::Meta);
+        tables
+            .map(|table| {
+                let (rows, file_bytes) = self.rows.size(table)?;
+                Ok(TableStat {
+                    name: table.name(),
+                    rows,
+                    file_bytes,
+                })
+            })
+            .collect()
     }
-}
-
-fn of(name: &'static str, table: &impl ReadableTableMetadata) -> Result<TableStat, StoreError> {
-    let stats = table.stats()?;
-    let inner = stats
-        .metadata_bytes()
-        .saturating_add(stats.fragmented_bytes());
-    Ok(TableStat {
-        name,
-        rows: table.len()?,
-        stored_bytes: stats.stored_bytes(),
-        file_bytes: stats.stored_bytes().saturating_add(inner),
-    })
 }

@@ -20,10 +20,19 @@ const FLUSH_RETRY: Duration = Duration::from_secs(5);
 /// After a flush the disk rests this many times as long as the flush took, so that a chain that grows
 /// quickly shares its flushes: rows that many blocks change are written once.
 const FLUSH_REST: u32 = 4;
-/// Blocks that end the rest: they are memory, and a crash would cost them.
-const FLUSH_REST_BLOCKS_MAX: usize = 64;
+/// Blocks that end the rest: a crash would cost them.
+const FLUSH_REST_BLOCKS_MAX: usize = 128;
+/// Rows that end the rest: accounts and trie nodes, which are memory, some 250 bytes each.
+const FLUSH_REST_ROWS_MAX: usize = 1_000_000;
 /// How often a wait for a flush looks whether the flush itself waits for the disk.
 const FLUSH_LOOK: Duration = Duration::from_millis(100);
+
+/// Whether so much waits for the disk that it has rested long enough.
+fn has_much_to_flush(view: &ChainView) -> bool {
+    let blocks = view.blocks.values();
+    let rows = blocks.map(|block| block.layer.nodes.nodes.len() + block.layer.state.len());
+    view.canonical.len() >= FLUSH_REST_BLOCKS_MAX || rows.sum::<usize>() >= FLUSH_REST_ROWS_MAX
+}
 
 impl Tree {
     /// Time until the next flush is due; `None` when there is nothing to flush or a flush runs.
@@ -33,7 +42,7 @@ impl Tree {
             !view.canonical.is_empty() || Some(&self.heads_record(&view)) != view.db.heads();
         let interval = if self.published.trouble.read().is_some() {
             FLUSH_RETRY.max(self.flush_interval)
-        } else if view.canonical.len() >= FLUSH_REST_BLOCKS_MAX {
+        } else if has_much_to_flush(&view) {
             self.flush_interval
         } else {
             let rest = self.flush_took.saturating_mul(FLUSH_REST);

@@ -8,7 +8,8 @@ use opal_engine::{
     stat, verify,
 };
 use opal_protocol::Fork;
-use std::{io::Cursor, path::Path, time::Duration};
+use signet_libmdbx::{Cursor, Environment, EnvironmentFlags, Ro, WriteFlags};
+use std::{io, path::Path, time::Duration};
 
 const BLOCKS: u64 = 40;
 
@@ -37,7 +38,7 @@ async fn chain(dir: &Path) -> Vec<u8> {
 }
 
 async fn run(dir: &Path, file: &[u8]) -> Result<ImportReport, FileImportError> {
-    let input = Cursor::new(file.to_vec());
+    let input = io::Cursor::new(file.to_vec());
     import(
         config(dir),
         input,
@@ -208,135 +209,60 @@ async fn a_bad_file_ends_the_import_and_keeps_what_was_good() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn verification_names_what_is_damaged() {
-    use redb::{Database, ReadableTable, TableDefinition};
-    type ByHash = TableDefinition<'static, &'static [u8; 32], &'static [u8]>;
-    const ACCOUNTS: ByHash = TableDefinition::new("accounts");
-    const HEADERS: ByHash = TableDefinition::new("headers");
-    const BODIES: ByHash = TableDefinition::new("bodies");
-    const RECEIPTS: ByHash = TableDefinition::new("receipts");
-    const STORAGE: TableDefinition<'static, &'static [u8; 64], &'static [u8]> =
-        TableDefinition::new("storage");
-    const NODES: TableDefinition<'static, &'static [u8], &'static [u8]> =
-        TableDefinition::new("nodes");
-    const CANONICAL: TableDefinition<'static, u64, &'static [u8; 32]> =
-        TableDefinition::new("canonical");
-    const REVERSE: TableDefinition<'static, u64, &'static [u8]> =
-        TableDefinition::new("reverse_diffs");
-
     let dir = tempfile::tempdir().unwrap();
     chain(dir.path()).await;
-    let whole = std::fs::read(dir.path().join("opal.redb")).unwrap();
-    let hash_of = |db: &Database, number: u64| {
-        let write = db.begin_write().unwrap();
-        let table = write.open_table(CANONICAL).unwrap();
-        *table.get(number).unwrap().unwrap().value()
-    };
-    type Damage<'a> = Box<dyn Fn(&Database) + 'a>;
-    let by_hash = |table: ByHash, number: u64| -> Damage<'_> {
-        Box::new(move |db| {
-            let hash = hash_of(db, number);
-            let write = db.begin_write().unwrap();
-            write.open_table(table).unwrap().remove(&hash).unwrap();
-            write.commit().unwrap();
+    let file = dir.path().join("opal.mdbx");
+    let whole = std::fs::read(&file).unwrap();
+    type Damage = Box<dyn Fn(&Rows)>;
+    let by_hash = |table: &'static str, number: u64| -> Damage {
+        Box::new(move |rows| {
+            let hash = rows.get("canonical", &number.to_be_bytes());
+            rows.remove(table, &hash);
         })
     };
-    let cases: Vec<(&str, Damage<'_>)> = vec![
+    let cases: Vec<(&str, Damage)> = vec![
         (
             "flat tables: accounts and slots give the root",
-            Box::new(|db| {
-                let write = db.begin_write().unwrap();
-                {
-                    let mut table = write.open_table(ACCOUNTS).unwrap();
-                    let key = *table.first().unwrap().unwrap().0.value();
-                    table.remove(&key).unwrap();
-                }
-                write.commit().unwrap();
-            }),
+            Box::new(|rows| rows.remove("accounts", &rows.first("accounts"))),
         ),
         (
             "flat tables: database: row of table `accounts` is damaged",
-            Box::new(|db| {
-                let write = db.begin_write().unwrap();
-                {
-                    let mut table = write.open_table(ACCOUNTS).unwrap();
-                    let key = *table.first().unwrap().unwrap().0.value();
-                    table.insert(&key, &b"junk"[..]).unwrap();
-                }
-                write.commit().unwrap();
-            }),
+            Box::new(|rows| rows.put("accounts", &rows.first("accounts"), b"junk")),
         ),
         (
             "table storage, hashed address 0x0101",
-            Box::new(|db| {
-                let write = db.begin_write().unwrap();
-                write
-                    .open_table(STORAGE)
-                    .unwrap()
-                    .insert(&[1; 64], &[5][..])
-                    .unwrap();
-                write.commit().unwrap();
-            }),
+            Box::new(|rows| rows.put("storage", &[1; 64], &[5])),
         ),
         (
             "table nodes: trie node",
-            Box::new(|db| {
-                let write = db.begin_write().unwrap();
-                {
-                    let mut table = write.open_table(NODES).unwrap();
-                    let key = table.last().unwrap().unwrap().0.value().to_vec();
-                    table.remove(key.as_slice()).unwrap();
-                }
-                write.commit().unwrap();
-            }),
+            Box::new(|rows| rows.remove("nodes", &rows.last("nodes"))),
         ),
         (
             "rows, but the trie of block",
-            Box::new(|db| {
-                let write = db.begin_write().unwrap();
-                write
-                    .open_table(NODES)
-                    .unwrap()
-                    .insert(&[9; 40][..], &[1][..])
-                    .unwrap();
-                write.commit().unwrap();
-            }),
+            Box::new(|rows| rows.put("nodes", &[9; 40], &[1])),
         ),
-        ("block 7: the header of", by_hash(HEADERS, 7)),
-        ("block 8: the body of", by_hash(BODIES, 8)),
-        ("block 9: its receipts are missing", by_hash(RECEIPTS, 9)),
+        ("block 7: the header of", by_hash("headers", 7)),
+        ("block 8: the body of", by_hash("bodies", 8)),
+        ("block 9: its receipts are missing", by_hash("receipts", 9)),
         (
             "block 11: has no canonical hash",
-            Box::new(|db| {
-                let write = db.begin_write().unwrap();
-                write.open_table(CANONICAL).unwrap().remove(11).unwrap();
-                write.commit().unwrap();
-            }),
+            Box::new(|rows| rows.remove("canonical", &11u64.to_be_bytes())),
         ),
         (
             "block 12: its parent is",
-            Box::new(|db| {
-                let other = hash_of(db, 13);
-                let write = db.begin_write().unwrap();
-                write
-                    .open_table(CANONICAL)
-                    .unwrap()
-                    .insert(11, &other)
-                    .unwrap();
-                write.commit().unwrap();
+            Box::new(|rows| {
+                let other = rows.get("canonical", &13u64.to_be_bytes());
+                rows.put("canonical", &11u64.to_be_bytes(), &other);
             }),
         ),
         (
             "table reverse_diffs: ",
-            Box::new(|db| {
-                let write = db.begin_write().unwrap();
-                write.open_table(REVERSE).unwrap().remove(20).unwrap();
-                write.commit().unwrap();
-            }),
+            Box::new(|rows| rows.remove("reverse_diffs", &20u64.to_be_bytes())),
         ),
     ];
     for (expected, damage) in cases {
-        std::fs::write(dir.path().join("opal.redb"), &whole).unwrap();
-        damage(&Database::open(dir.path().join("opal.redb")).unwrap());
+        std::fs::write(&file, &whole).unwrap();
+        damage(&Rows::open(&file));
         let report = verify(dir.path(), |_| ()).unwrap();
         let said: Vec<String> = report.damages.iter().map(ToString::to_string).collect();
         assert!(
@@ -345,8 +271,57 @@ async fn verification_names_what_is_damaged() {
         );
         assert!(report.damages_total >= said.len() as u64);
     }
-    std::fs::write(dir.path().join("opal.redb"), &whole).unwrap();
+    std::fs::write(&file, &whole).unwrap();
     sound(dir.path());
+}
+
+/// The rows of a database file, past the engine.
+struct Rows(Environment);
+
+impl Rows {
+    fn open(file: &Path) -> Self {
+        let flags = EnvironmentFlags {
+            no_sub_dir: true,
+            exclusive: true,
+            ..EnvironmentFlags::default()
+        };
+        let mut builder = Environment::builder();
+        builder.set_flags(flags).set_max_dbs(16);
+        Self(builder.open(file).unwrap())
+    }
+
+    fn read(&self, table: &str, read: impl FnOnce(&mut Cursor<'_, Ro>) -> Vec<u8>) -> Vec<u8> {
+        let transaction = self.0.begin_ro_unsync().unwrap();
+        let table = transaction.open_db(Some(table)).unwrap();
+        read(&mut transaction.cursor(table).unwrap())
+    }
+
+    fn get(&self, table: &str, key: &[u8]) -> Vec<u8> {
+        self.read(table, |cursor| cursor.set(key).unwrap().unwrap())
+    }
+
+    fn first(&self, table: &str) -> Vec<u8> {
+        self.read(table, |cursor| cursor.first::<_, ()>().unwrap().unwrap().0)
+    }
+
+    fn last(&self, table: &str) -> Vec<u8> {
+        self.read(table, |cursor| cursor.last::<_, ()>().unwrap().unwrap().0)
+    }
+
+    fn put(&self, table: &str, key: &[u8], value: &[u8]) {
+        let transaction = self.0.begin_rw_unsync().unwrap();
+        let table = transaction.open_db(Some(table)).unwrap();
+        let flags = WriteFlags::empty();
+        transaction.put(table, key, value, flags).unwrap();
+        transaction.commit().unwrap();
+    }
+
+    fn remove(&self, table: &str, key: &[u8]) {
+        let transaction = self.0.begin_rw_unsync().unwrap();
+        let table = transaction.open_db(Some(table)).unwrap();
+        assert!(transaction.del(table, key, None).unwrap());
+        transaction.commit().unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -364,7 +339,7 @@ async fn pruned_receipts_leave_blocks_whole() {
     };
     import(
         pruning.clone(),
-        Cursor::new(file.clone()),
+        io::Cursor::new(file.clone()),
         options,
         |_| (),
         || true,

@@ -178,7 +178,7 @@ async fn a_directory_has_one_user_and_one_chain() {
         "{error}"
     );
 
-    std::fs::write(dir.path().join("opal.redb"), vec![7u8; 10_000]).unwrap();
+    std::fs::write(dir.path().join("opal.mdbx"), vec![7u8; 10_000]).unwrap();
     let error = Engine::start(config).await.unwrap_err();
     assert!(
         matches!(error, StartError::Store(StoreError::Damaged { .. })),
