@@ -69,7 +69,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("op-revm", &["core/execution"]),
     ("alloy-evm", &["core/execution"]),
     ("alloy-op-evm", &["core/execution"]),
-    ("redb", &["shell/engine"]),
+    ("signet-libmdbx", &["shell/engine"]),
     ("tokio", &["shell/*", "bin/*", "check/*"]),
     ("tracing", &["shell/*", "bin/*"]),
     ("rand", &["shell/*", "bin/*", "check/*"]),

@@ -73,21 +73,15 @@ fn status_mib(key: &str) -> f64 {
     kib.map_or(f64::NAN, |kib| kib / 1024.0)
 }
 
-/// Resident memory of this process, MiB.
-pub fn resident_mib() -> f64 {
-    status_mib("VmRSS:")
+/// Resident memory of this process, MiB: its own, and that of mapped files.
+pub fn resident_mib() -> [f64; 2] {
+    [status_mib("RssAnon:"), status_mib("RssFile:")]
 }
 
-/// Most resident memory since [`forget_peak`], MiB.
-pub fn peak_mib() -> f64 {
-    status_mib("VmHWM:")
-}
-
-/// Gives freed memory back to the system and starts the peak anew.
-pub fn forget_peak() {
+/// Gives freed memory back to the system.
+pub fn give_back() {
     // SAFETY: no preconditions.
     unsafe { libc::malloc_trim(0) };
-    drop(std::fs::write("/proc/self/clear_refs", "5"));
 }
 
 /// Load of the machine, to be printed with the figures.

@@ -198,6 +198,8 @@ impl Anvil {
             .port();
         let child = Command::new(program)
             .args(["--optimism", "--no-mining", "--silent", "--accounts", "1"])
+            // Otherwise every block leaves a copy of the state on disk.
+            .arg("--prune-history")
             .args([
                 "--port",
                 &port.to_string(),
