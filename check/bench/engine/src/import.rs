@@ -12,7 +12,7 @@ use op_alloy_rpc_types_engine::OpExecutionPayloadEnvelope;
 use std::time::Instant;
 
 /// Blocks of each mix.
-const BLOCKS: usize = 24;
+const BLOCKS: usize = 48;
 
 /// What the blocks of a mix took.
 #[derive(Debug, Default)]
