@@ -78,10 +78,7 @@ fn report(stat: &DbStat) -> String {
     }
     out += &format!("blocks           {} to {}\n", stat.blocks.0, stat.blocks.1);
     out += &format!("states           {} to {number}\n\n", stat.oldest_state);
-    out += &format!(
-        "{:16} {:>12} {:>12}\n",
-        "table", "rows", "in the file"
-    );
+    out += &format!("{:16} {:>12} {:>12}\n", "table", "rows", "in the file");
     for table in &stat.tables {
         let file = bytes(table.file_bytes);
         out += &format!("{:16} {:>12} {file:>12}\n", table.name, table.rows);

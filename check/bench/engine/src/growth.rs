@@ -47,12 +47,7 @@ async fn blocks(world: &World, dir: &Path) -> Vec<OpExecutionPayloadEnvelope> {
     payloads
 }
 
-async fn measure(
-    world: &World,
-    prepared: &mut Prepared,
-    before: f64,
-    rows: &mut Vec<Row>,
-) -> f64 {
+async fn measure(world: &World, prepared: &mut Prepared, before: f64, rows: &mut Vec<Row>) -> f64 {
     let holders = world.holders;
     let payloads = blocks(world, &prepared.copy()).await;
     let dir = &prepared.original();

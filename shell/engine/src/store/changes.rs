@@ -10,8 +10,9 @@ use super::{
     codec::{self, FlatAccount, OldAccount, OldSlot, ReverseDiff},
     flush::{keys_from, node_key, slot_key},
     layer::Layer,
-    rows::{Table, Writer},
+    rows::Writer,
     slot_value,
+    table::Table,
 };
 use alloy_primitives::{B256, Bytes, U256};
 use opal_trie::{Account, Nibbles};
@@ -154,6 +155,9 @@ fn slots_before(
     Ok(slots)
 }
 
+/// Where a trie node lies: owner (`None`: the account trie) and path.
+type Place = (Option<B256>, Nibbles);
+
 fn write_nodes(layers: &[&Layer], write: &Writer) -> Result<(), StoreError> {
     // Number of the last layer that destroyed the trie: what is older went with it.
     let mut destroyed: BTreeMap<B256, usize> = BTreeMap::new();
@@ -169,8 +173,7 @@ fn write_nodes(layers: &[&Layer], write: &Writer) -> Result<(), StoreError> {
         }
     }
     let count = layers.iter().map(|layer| layer.nodes.nodes.len()).sum();
-    let mut values: Vec<((Option<B256>, Nibbles), usize, Option<&Bytes>)> =
-        Vec::with_capacity(count);
+    let mut values: Vec<(Place, usize, Option<&Bytes>)> = Vec::with_capacity(count);
     for (i, layer) in layers.iter().enumerate() {
         let nodes = layer.nodes.nodes.iter();
         let alive = nodes.filter(|((owner, _), _)| {

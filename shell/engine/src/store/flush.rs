@@ -6,7 +6,8 @@ use super::{
     hash, history,
     layer::Layer,
     number,
-    rows::{Table, Writer},
+    rows::Writer,
+    table::Table,
 };
 use alloy_consensus::Header;
 use alloy_primitives::B256;

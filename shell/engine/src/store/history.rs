@@ -9,8 +9,9 @@
 use super::{
     DbSnapshot, META_HISTORY_FROM, StoreError,
     codec::{self, FlatAccount, ReverseDiff},
-    rows::{Table, Writer},
+    rows::Writer,
     slot_value,
+    table::Table,
 };
 use alloy_primitives::{B256, U256};
 use opal_trie::Account;

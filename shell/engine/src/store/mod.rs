@@ -14,6 +14,7 @@ mod patient;
 mod rows;
 mod scan;
 mod snapshot;
+mod table;
 #[cfg(test)]
 mod tests;
 
@@ -27,13 +28,14 @@ pub use scan::TableStat;
 pub(crate) use snapshot::DbSnapshot;
 
 use alloy_primitives::{B256, U256};
-use rows::{File, Table};
+use rows::File;
 use signet_libmdbx::MdbxError;
 use std::{
     io,
     path::{Path, PathBuf},
     sync::Arc,
 };
+use table::Table;
 
 /// Version of the layout of [`Table`]s. A change that old code would misread increments it.
 const FORMAT_VERSION: u64 = 2;

@@ -4,11 +4,12 @@
 //! as of one commit. Invariants: whatever a [`Reader`] answers belongs to the commit it was made
 //! after; a [`Writer`] that does not commit leaves no trace, however the process ends.
 
-use super::StoreError;
+use super::{StoreError, table::Table};
 use parking_lot::Mutex;
 use signet_libmdbx::{
     Cursor, Database, DatabaseFlags, Environment, EnvironmentFlags, Geometry, MdbxError, Mode,
     ReadError, SyncMode, TransactionKind, TxUnsync, WriteFlags,
+    tx::{PtrUnsync, SyncKind},
 };
 use std::{
     borrow::Cow,
@@ -36,77 +37,6 @@ const READERS_MAX: u64 = 4_096;
 const SHARES: (usize, usize) = (4, 32);
 /// Rows that are copied out at once while a table is walked.
 const WALK_ROWS: usize = 512;
-
-/// A table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Table {
-    /// keccak256(address) -> RLP of [`FlatAccount`](super::codec::FlatAccount).
-    Accounts,
-    /// keccak256(address) ++ keccak256(slot) -> big-endian value without leading zeros.
-    Storage,
-    /// Code hash -> code.
-    Code,
-    /// Owner (zero for the account trie) ++ path, one nibble per byte -> trie node.
-    Nodes,
-    /// Block hash -> RLP of the header.
-    Headers,
-    /// Block hash -> RLP of [`BlockBody`](super::BlockBody).
-    Bodies,
-    /// Block hash -> RLP of a list of receipts.
-    Receipts,
-    /// Transaction hash -> height (8 bytes) and index (4) of the newest canonical block that held it.
-    /// A reader checks that the block at that height still does.
-    TxIndex,
-    /// Height -> hash of the canonical block.
-    Canonical,
-    /// Height -> RLP of the canonical block's [`ReverseDiff`](super::codec::ReverseDiff).
-    ReverseDiffs,
-    /// Format version, chain identity, head pointers.
-    Meta,
-    /// keccak256(address) ++ height -> RLP of the account before the block; nothing if there was
-    /// none.
-    AccountHistory,
-    /// keccak256(address) ++ keccak256(slot) ++ height -> value before the block.
-    StorageHistory,
-}
-
-impl Table {
-    /// All of them, in the order of their numbers.
-    pub(super) const ALL: [Self; 13] = [
-        Self::Accounts,
-        Self::Storage,
-        Self::Code,
-        Self::Nodes,
-        Self::Headers,
-        Self::Bodies,
-        Self::Receipts,
-        Self::TxIndex,
-        Self::Canonical,
-        Self::ReverseDiffs,
-        Self::Meta,
-        Self::AccountHistory,
-        Self::StorageHistory,
-    ];
-
-    /// Its name in the file.
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Self::Accounts => "accounts",
-            Self::Storage => "storage",
-            Self::Code => "code",
-            Self::Nodes => "nodes",
-            Self::Headers => "headers",
-            Self::Bodies => "bodies",
-            Self::Receipts => "receipts",
-            Self::TxIndex => "tx_index",
-            Self::Canonical => "canonical",
-            Self::ReverseDiffs => "reverse_diffs",
-            Self::Meta => "meta",
-            Self::AccountHistory => "account_history",
-            Self::StorageHistory => "storage_history",
-        }
-    }
-}
 
 type Tables = [Database; Table::ALL.len()];
 
@@ -390,14 +320,14 @@ impl Iterator for Walk<'_> {
 }
 
 /// Shows the rows at and after `from` until told to stop, and answers with what was told.
-fn visit<K: TransactionKind, T>(
+fn visit<K, T>(
     transaction: &TxUnsync<K>,
     handle: Database,
     from: &[u8],
     mut see: impl FnMut(&[u8], &[u8]) -> Result<ControlFlow<T>, StoreError>,
 ) -> Result<Option<T>, StoreError>
 where
-    K: signet_libmdbx::tx::SyncKind<Access = signet_libmdbx::tx::PtrUnsync>,
+    K: TransactionKind + SyncKind<Access = PtrUnsync>,
 {
     let mut cursor = transaction.cursor(handle)?;
     let mut row = cursor.set_range::<Cow<'_, [u8]>, Cow<'_, [u8]>>(from)?;

@@ -5,7 +5,7 @@ use super::{
     codec::{self, FlatAccount},
     flush::slot_key,
     hash, number,
-    rows::Table,
+    table::Table,
 };
 use alloy_primitives::{B256, U256};
 use opal_trie::Account;

@@ -10,8 +10,9 @@ use super::{
     hash,
     layer::Rewind,
     number,
-    rows::{Reader, Table},
+    rows::Reader,
     slot_value,
+    table::Table,
 };
 use alloy_consensus::Header;
 use alloy_primitives::{B256, Bytes, U256};
