@@ -7,7 +7,7 @@ use crate::{
 use alloy_eips::{BlockId, BlockNumberOrTag};
 use alloy_primitives::{Address, B256, Bytes, U256, hex, keccak256};
 use alloy_rpc_types_eth::{TransactionInput, TransactionRequest};
-use alloy_sol_types::{SolCall, SolValue, sol};
+use alloy_sol_types::{Revert, SolCall, SolError, SolValue, sol};
 use opal_rpc::{EthClient, RpcError};
 use opal_txmgr::TxCandidate;
 
@@ -326,6 +326,13 @@ fn in_words(message: &str, data: &str) -> String {
     if let Some((name, meaning)) = known {
         return format!("{meaning} ({name})");
     }
+    // The oracle gives its reasons as text, which most nodes repeat in the message and some do not.
+    if let Ok(Revert { reason }) = Revert::abi_decode(&bytes) {
+        return match message.contains(&reason) {
+            true => message.to_owned(),
+            false => format!("{message}: {reason}"),
+        };
+    }
     match bytes.len() {
         0 => message.to_owned(),
         _ => format!("{message} ({})", hex::encode_prefixed(&bytes)),
@@ -375,5 +382,12 @@ mod tests {
         assert_eq!(in_words("no money", ""), "no money");
         assert_eq!(in_words("reverted", "\"0x1234\""), "reverted (0x1234)");
         assert_eq!(in_words("reverted", "garbage"), "reverted");
+        let data = hex::encode_prefixed(Revert::from("not you").abi_encode());
+        let words = |message| in_words(message, &format!("\"{data}\""));
+        assert_eq!(words("reverted"), "reverted: not you");
+        assert_eq!(
+            words("execution reverted: not you"),
+            "execution reverted: not you"
+        );
     }
 }

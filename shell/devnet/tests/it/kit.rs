@@ -197,10 +197,11 @@ impl Wallet {
         self.sign_with_gas(on, to, value, data, gas).await
     }
 
-    async fn sign_with_gas(
+    /// As [`Self::sign`], with a gas limit of one's own; may create a contract.
+    pub(crate) async fn sign_with_gas(
         &self,
         on: &EthClient,
-        to: Address,
+        to: impl Into<TxKind>,
         value: U256,
         data: Bytes,
         gas: u64,
@@ -212,7 +213,7 @@ impl Wallet {
             gas_limit: gas,
             max_fee_per_gas: 20_000_000_000,
             max_priority_fee_per_gas: 1_000_000_000,
-            to: TxKind::Call(to),
+            to: to.into(),
             value,
             access_list: Default::default(),
             input: data,

@@ -5,5 +5,6 @@ mod deploy;
 mod existing;
 mod hostile;
 mod kit;
+mod oracle;
 mod ring;
 mod start;
