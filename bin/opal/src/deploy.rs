@@ -44,7 +44,8 @@ pub(crate) struct DeployArgs {
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
 
-    /// L1 blocks, counting its own, after which a transaction counts as mined for good.
+    /// L1 blocks, counting its own, after which a transaction counts as mined for good. Use 1 where
+    /// blocks come only with transactions, as on an idle anvil: the last would wait for ever.
     #[arg(long, default_value_t = 3, value_name = "BLOCKS", value_parser = clap::value_parser!(u64).range(1..))]
     num_confirmations: u64,
 
