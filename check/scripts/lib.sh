@@ -8,6 +8,8 @@
 #                     sets BINARY to the file in it, if that is the one expected
 #   find_anvil        installs the pinned anvil; sets BINARY
 #   start_anvil NAME FLAG…   starts it on a port of its own; sets URL and PID
+#   supersim_genesis  installs the pinned supersim and takes out the first blocks of its L1 and its first
+#                     L2, to $WORK/900.json and $WORK/901.json; sets ANVIL
 #   cleanup runs at the end: it stops what `start` started, by process id.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -83,6 +85,44 @@ start_anvil() {
     sleep 0.1
   done
   echo "anvil does not listen after 10 s; see $WORK/$name.log" >&2
+  exit 1
+}
+
+SUPERSIM_VERSION=0.1.0-alpha.58
+SUPERSIM_SHA256=2e26ef9b2fbf402ab6e4817f977c800617618d472b9ea8714d12fd636c9fa7d9
+
+# Supersim has its first blocks inside and hands them to the anvils it starts: here one that keeps them.
+supersim_genesis() {
+  npm_binary "supersim-$SUPERSIM_VERSION" "supersim@$SUPERSIM_VERSION" supersim/bin/supersim "$SUPERSIM_SHA256"
+  local supersim
+  supersim=$(realpath "$BINARY")
+  find_anvil
+  ANVIL=$(realpath "$BINARY")
+  mkdir "$WORK/bin"
+  cat >"$WORK/bin/anvil" <<'END'
+#!/usr/bin/env bash
+for ((i = 1; i <= $#; i++)); do
+  next=$((i + 1))
+  case ${!i} in
+    --chain-id) chain=${!next} ;;
+    --init) file=${!next} ;;
+  esac
+done
+[[ -z ${file:-} ]] || { cp "$file" "$KEPT/$chain.new" && mv "$KEPT/$chain.new" "$KEPT/$chain.json"; }
+exec "$ANVIL" "$@"
+END
+  chmod +x "$WORK/bin/anvil"
+  ANVIL=$ANVIL KEPT=$WORK PATH=$WORK/bin:$PATH start supersim "$supersim" --l2.count 1 \
+    --admin.port 0 --l1.port 0 --l2.starting.port 0
+  for _ in $(seq 100); do
+    [[ -f $WORK/900.json && -f $WORK/901.json ]] && break
+    sleep 0.1
+  done
+  # It stops the anvils it started.
+  kill "$PID" 2>/dev/null && wait "$PID" 2>/dev/null || true
+  [[ -f $WORK/900.json && -f $WORK/901.json ]] && return
+  echo "supersim gave no genesis:" >&2
+  cat "$WORK/supersim.log" >&2
   exit 1
 }
 

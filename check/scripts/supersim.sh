@@ -11,47 +11,12 @@
 # shellcheck source=check/scripts/lib.sh
 source "$(dirname "$0")/lib.sh"
 
-SUPERSIM_VERSION=0.1.0-alpha.58
-SUPERSIM_SHA256=2e26ef9b2fbf402ab6e4817f977c800617618d472b9ea8714d12fd636c9fa7d9
-
 has_binaries || exit 0
 for tool in node npm; do
   command -v "$tool" >/dev/null || { echo "skipped: there is no $tool here"; exit 0; }
 done
-npm_binary "supersim-$SUPERSIM_VERSION" "supersim@$SUPERSIM_VERSION" supersim/bin/supersim "$SUPERSIM_SHA256"
-supersim=$(realpath "$BINARY")
-find_anvil
-anvil=$(realpath "$BINARY")
+supersim_genesis
 tools=$(clients/viem/install)
-
-# Supersim has its first blocks inside and hands them to the anvils it starts: here one that keeps them.
-mkdir "$WORK/bin"
-cat >"$WORK/bin/anvil" <<'END'
-#!/usr/bin/env bash
-for ((i = 1; i <= $#; i++)); do
-  next=$((i + 1))
-  case ${!i} in
-    --chain-id) chain=${!next} ;;
-    --init) file=${!next} ;;
-  esac
-done
-[[ -z ${file:-} ]] || { cp "$file" "$KEPT/$chain.new" && mv "$KEPT/$chain.new" "$KEPT/$chain.json"; }
-exec "$ANVIL" "$@"
-END
-chmod +x "$WORK/bin/anvil"
-ANVIL=$anvil KEPT=$WORK PATH=$WORK/bin:$PATH start supersim "$supersim" --l2.count 1 \
-  --admin.port 0 --l1.port 0 --l2.starting.port 0
-for _ in $(seq 100); do
-  [[ -f $WORK/900.json && -f $WORK/901.json ]] && break
-  sleep 0.1
-done
-# It stops the anvils it started.
-kill "$PID" 2>/dev/null && wait "$PID" 2>/dev/null || true
-[[ -f $WORK/900.json && -f $WORK/901.json ]] || {
-  echo "supersim gave no genesis:" >&2
-  cat "$WORK/supersim.log" >&2
-  exit 1
-}
 
 start_anvil anvil --block-time 1 --chain-id 900 --init "$WORK/900.json" --timestamp "$(date +%s)"
 url=$URL

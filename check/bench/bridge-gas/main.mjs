@@ -1,42 +1,55 @@
-// Gas of each operation of the bridge, ours beside Optimism's.
+// Gas of each operation of the bridge, ours beside Optimism's of 2024 and of today.
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { reason } from "./allowed.mjs";
+import { judge } from "./allowed.mjs";
 import { stopAll } from "./chain.mjs";
 import { run } from "./operations.mjs";
 import { ours, theirs } from "./sets.mjs";
 import { Session } from "./session.mjs";
+import { todays } from "./todays.mjs";
 
-const METHOD = "gasUsed of the mined transaction on anvil; @eth-optimism/contracts-bedrock 0.17.3";
+const METHOD = "gasUsed of the mined transaction on anvil; peer: @eth-optimism/contracts-bedrock 0.17.3, "
+  + "today: op-contracts v4 of supersim 0.1.0-alpha.58";
 
-async function measure(make, folder) {
-  const session = new Session(await make(folder));
+async function measure(make, ...given) {
+  const session = new Session(await make(...given));
   await run(session);
   return session.gas;
 }
 
-function row(name, gas, peer) {
+function row(name, gas, peer, today) {
   if (peer === undefined) throw new Error(`${name} was measured once only`);
-  const note = gas > peer ? reason(name, gas, peer) : undefined;
-  return { name, unit: "gas", ours: gas, peer, ratio: gas / peer, method: METHOD, note, isWorse: gas > peer && !note };
+  return { name, gas, peer, today, ...judge(name, gas, peer, today) };
+}
+
+const ratio = (gas, other) => (other ? (gas / other).toFixed(3) : "");
+
+function table(rows, notes) {
+  const wide = Math.max(...rows.map(({ name }) => name.length));
+  console.log(`${"operation".padEnd(wide)}     ours     2024  ratio    today  ratio`);
+  for (const { name, gas, peer, today, note, isWorse } of rows) {
+    const mark = isWorse ? "  MORE" : note ? `  [${notes.indexOf(note) + 1}]` : "";
+    const numbers = [[gas, 9], [peer, 9], [ratio(gas, peer), 7], [today ?? "", 9], [ratio(gas, today), 7]];
+    console.log(`${name.padEnd(wide)}${numbers.map(([what, width]) => String(what).padStart(width)).join("")}${mark}`);
+  }
+  notes.forEach((note, index) => console.log(`[${index + 1}] ${note}`));
 }
 
 const folder = mkdtempSync(join(tmpdir(), "opal-gas-"));
 try {
-  const [us, them] = await Promise.all([measure(ours, folder), measure(theirs, folder)]);
-  const rows = [...us].map(([name, gas]) => row(name, gas, them.get(name)));
-  const wide = Math.max(...rows.map(({ name }) => name.length));
-  const notes = [...new Set(rows.map(({ note }) => note).filter((note) => note && note !== "noise"))];
-  console.log(`${"operation".padEnd(wide)} ${"ours".padStart(9)} ${"theirs".padStart(9)}  ratio`);
-  for (const { name, ours: gas, peer, ratio, note, isWorse } of rows) {
-    const mark = isWorse ? "  MORE" : notes.includes(note) ? `  [${notes.indexOf(note) + 1}]` : "";
-    console.log(`${name.padEnd(wide)} ${String(gas).padStart(9)} ${String(peer).padStart(9)}  ${ratio.toFixed(3)}${mark}`);
-  }
-  notes.forEach((note, index) => console.log(`[${index + 1}] ${note}`));
+  const [us, them, now] = await Promise.all([
+    measure(ours, folder), measure(theirs, folder), measure(todays, folder, process.env.SUPERSIM),
+  ]);
+  const rows = [...us].map(([name, gas]) => row(name, gas, them.get(name), now.get(name)));
+  const notes = [...new Set(rows.map(({ note }) => note).filter(Boolean))];
+  table(rows, notes);
   if (process.argv[2]) {
-    const json = rows.map(({ isWorse, note, ...rest }) => ({ ...rest, ...(note && { note }) }));
+    const json = rows.map(({ name, gas, peer, today, note }) => ({
+      name, unit: "gas", ours: gas, peer, ratio: gas / peer, ...(today && { today, today_ratio: gas / today }),
+      method: METHOD, ...(note && { note }),
+    }));
     writeFileSync(process.argv[2], `${JSON.stringify(json, null, 1)}\n`);
   }
   const worse = rows.filter(({ isWorse }) => isWorse);

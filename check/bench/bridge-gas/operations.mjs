@@ -2,7 +2,7 @@
 
 import { pad, parseAbi, parseEther, encodeFunctionData, concat, toHex } from "viem";
 import { L2, TEST_NFT } from "./session.mjs";
-import { DELAYS, WHO, our } from "./sets.mjs";
+import { WHO, our } from "./sets.mjs";
 
 const ETH = parseEther("1");
 const TEXT = "0x" + "c0ffee".repeat(40);
@@ -12,7 +12,8 @@ const topicAddress = (receipt, position, topic) =>
 
 /** Tells the story. */
 export async function run(session) {
-  for (const chain of [session.l1, session.l2]) for (const who of Object.values(WHO)) await chain.fund(who);
+  const everybody = [...Object.values(WHO), ...Object.values(session.roles)];
+  for (const chain of [session.l1, session.l2]) for (const who of everybody) await chain.fund(who);
   await depositsOfThePortal(session);
   await messages(session);
   await ether(session);
@@ -158,19 +159,22 @@ async function fees(s) {
 /** What the owner of a chain does. */
 async function settings(s, token) {
   const system = s.at("SystemConfig");
-  const owner = { from: WHO.owner };
+  const owner = { from: s.roles.owner };
   const set = (name, call) => s.paid(`L1 SystemConfig: ${name}`, s.l1, system, call, owner);
   await set("setBatcherHash", ["setBatcherHash(bytes32)", [pad(WHO.signer)]]);
   await set("setGasConfigEcotone", ["setGasConfigEcotone(uint32,uint32)", [1000, 2000]]);
   await set("setGasConfig", ["setGasConfig(uint256,uint256)", [0n, 684_000n]]);
   await set("setGasLimit", ["setGasLimit(uint64)", [50_000_000n]]);
   await set("setUnsafeBlockSigner", ["setUnsafeBlockSigner(address)", [WHO.batcher]]);
-  await s.paid("L1 ProtocolVersions: setRequired", s.l1, s.at("ProtocolVersions"), ["setRequired(uint256)", [5n]], owner);
   // totalSupply() of the same contract in both sets.
   const calls = Array(5).fill({ target: token.l1, allowFailure: false, callData: "0x18160ddd" });
   await s.paid("L1 Multicall3: aggregate3 of five", s.l1, s.at("Multicall3"),
     ["aggregate3((address target, bool allowFailure, bytes callData)[] calls) payable", [calls]]);
-  await proposeOldWay(s);
+  // What only the sets of here have.
+  if (s.at("ProtocolVersions")) {
+    await s.paid("L1 ProtocolVersions: setRequired", s.l1, s.at("ProtocolVersions"), ["setRequired(uint256)", [5n]], owner);
+    await proposeOldWay(s);
+  }
 }
 
 /** L2OutputOracle: 1800 blocks of two seconds are long over. */
@@ -242,7 +246,7 @@ async function backToL1(s, token, nft) {
   const first = await s.decide(early);
   const second = await s.decide(late);
   for (const [name, withdrawal] of started) await s.finalize(withdrawal, name);
-  await s.l1.wait(DELAYS.bond + 1);
+  await s.l1.wait(s.delays.bond + 1);
   await bonds(s, first, second);
   // What was refused is tried again by hand; the data of the withdrawal is that of relayMessage.
   const [, failed] = started.at(-1);
@@ -257,8 +261,8 @@ async function backToL1(s, token, nft) {
 async function bonds(s, first, second) {
   for (const [time, game] of [["first", first], ["later", second]]) {
     const steps = [...game.steps, await game.claim()];
-    if (s.isOurs) {
-      await s.l1.wait(DELAYS.bond + 1);
+    if (s.set.paysBondTwice) {
+      await s.l1.wait(s.delays.bond + 1);
       steps.push(await game.claim());
     }
     s.note(`L1 game: resolve and bond back, ${time}`, ...steps);
@@ -266,13 +270,14 @@ async function bonds(s, first, second) {
 }
 
 async function guardian(s) {
-  const by = { from: WHO.owner };
-  const registry = s.at(s.isOurs ? "AnchorStateRegistry" : "OptimismPortal");
+  const by = { from: s.roles.guardian };
+  const { hasRegistry } = s.set;
+  const registry = s.at(hasRegistry ? "AnchorStateRegistry" : "OptimismPortal");
   const game = await s.propose();
   await s.paid("L1 guardian: blacklistDisputeGame", s.l1, registry, ["blacklistDisputeGame(address)", [game.game]], by);
   await s.paid("L1 guardian: setRespectedGameType", s.l1, registry, ["setRespectedGameType(uint32)", [3]], by);
   const superchain = s.at("SuperchainConfig");
   const zero = pad("0x", { size: 20 });
-  await s.paid("L1 guardian: pause", s.l1, superchain, s.isOurs ? ["pause(address)", [zero]] : ["pause(string)", [""]], by);
-  await s.paid("L1 guardian: unpause", s.l1, superchain, s.isOurs ? ["unpause(address)", [zero]] : ["unpause()", []], by);
+  await s.paid("L1 guardian: pause", s.l1, superchain, hasRegistry ? ["pause(address)", [zero]] : ["pause(string)", [""]], by);
+  await s.paid("L1 guardian: unpause", s.l1, superchain, hasRegistry ? ["unpause(address)", [zero]] : ["unpause()", []], by);
 }

@@ -5,7 +5,7 @@ import {
   concat, decodeAbiParameters, decodeEventLog, encodeAbiParameters, encodeDeployData, encodeFunctionData, keccak256,
   pad, parseAbi, toHex,
 } from "viem";
-import { BOND, DELAYS, GAME_TYPE, WHO, their } from "./sets.mjs";
+import { BOND, GAME_TYPE, WHO, their } from "./sets.mjs";
 import { hex } from "./chain.mjs";
 
 export const L2 = {
@@ -44,11 +44,8 @@ const EARLIER_WITHDRAWALS = 500;
 
 export class Session {
   constructor(set) {
-    Object.assign(this, { set, l1: set.l1, l2: set.l2, at: set.at, gas: new Map() });
-  }
-
-  get isOurs() {
-    return this.set.name === "ours";
+    const { l1, l2, at, roles, delays } = set;
+    Object.assign(this, { set, l1, l2, at, roles, delays, gas: new Map() });
   }
 
   /** Sends without measuring. `call` is [signature, arguments], or none for bare value. */
@@ -68,7 +65,7 @@ export class Session {
     return receipts[0];
   }
 
-  /** Deploys the same code on either set's chain. */
+  /** Deploys the same code on every set's chain. */
   async deploy(chain, { abi, bytecode }, args = [], from = WHO.alice) {
     const data = encodeDeployData({ abi, bytecode, args });
     return (await chain.send("a deployment", { from, data })).contractAddress;
@@ -123,7 +120,7 @@ export class Session {
     const factory = this.at("DisputeGameFactory");
     const extra = pad(block.number, { size: 32 });
     const data = encodeFunctionData({ abi: GAMES, functionName: "create", args: [GAME_TYPE, root, extra] });
-    const made = await this.l1.send("create", { from: WHO.proposer, to: factory, data, value: BOND });
+    const made = await this.l1.send("create", { from: this.roles.proposer, to: factory, data, value: BOND });
     if (name) this.note(name, made);
     const index = await this.read(this.l1, factory, "gameCount() view returns (uint256)") - 1n;
     const at = encodeFunctionData({ abi: GAMES, functionName: "gameAtIndex", args: [index] });
@@ -146,13 +143,14 @@ export class Session {
   /** Decides a game for the proposer and lets all delays pass; what the decision took. */
   async decide({ game }) {
     const call = (functionName, args) =>
-      this.l1.send(functionName, { from: WHO.proposer, to: game, data: encodeFunctionData({ abi: GAMES, functionName, args }) });
-    await this.l1.wait(DELAYS.clock + 1);
+      this.l1.send(functionName,
+        { from: this.roles.proposer, to: game, data: encodeFunctionData({ abi: GAMES, functionName, args }) });
+    await this.l1.wait(this.delays.clock + 1);
     const steps = [];
-    if (!this.isOurs) steps.push(await call("resolveClaim", [0n, 0n]));
+    if (this.set.resolvesClaims) steps.push(await call("resolveClaim", [0n, 0n]));
     steps.push(await call("resolve", []));
-    await this.l1.wait(DELAYS.maturity + DELAYS.finality);
-    return { steps, claim: () => call("claimCredit", [WHO.proposer]) };
+    await this.l1.wait(this.delays.maturity + this.delays.finality);
+    return { steps, claim: () => call("claimCredit", [this.roles.proposer]) };
   }
 
   async finalize({ tx }, name) {
@@ -162,6 +160,6 @@ export class Session {
   }
 }
 
-/** Deployed on both sets' L1: tokens that the bridge does not know. */
+/** Deployed on all sets' L1: tokens that the bridge does not know. */
 export const TEST_NFT = their("TestERC721");
 export { hex, toHex };

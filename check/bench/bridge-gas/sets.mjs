@@ -1,6 +1,6 @@
-// The two sets of contracts, configured alike: proxies of the same kind, the same roles, delays and
-// bonds. Ours come from `opal genesis`. Of Optimism's, `opal genesis` makes the L2, and the L1 is
-// deployed here: their package has no program for that.
+// The sets of contracts, configured alike: proxies of the same kind, the same bonds. Ours come from
+// `opal genesis`. Of Optimism's of 2024, `opal genesis` makes the L2, and the L1 is deployed here: their
+// package has no program for that. Today's are in todays.mjs.
 
 import { execFileSync } from "node:child_process";
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
@@ -17,6 +17,8 @@ export const WHO = {
   alice: account(0), owner: account(9), batcher: account(10), proposer: account(11), signer: account(12),
   challenger: account(13),
 };
+/** Who acts for the sets that are configured here. */
+const ROLES = { owner: WHO.owner, guardian: WHO.owner, proposer: WHO.proposer, challenger: WHO.challenger };
 export const CHAIN_IDS = { l1: 900, l2: 901 };
 /** Seconds. The shortest clock that their game takes beside its oracle's period. */
 export const DELAYS = { maturity: 12, finality: 6, clock: 60, bond: 5 };
@@ -76,10 +78,13 @@ export async function ours(folder) {
   const at = (name) => addresses[`${name}Proxy`] ?? addresses[name];
   const l1 = await Chain.start("our L1", { genesis: join(out, "l1-genesis.json"), chainId: CHAIN_IDS.l1 });
   const l2 = await Chain.start("our L2", { genesis: join(out, "genesis.json"), chainId: CHAIN_IDS.l2 });
-  return { name: "ours", l1, l2, at, artifact: our };
+  return {
+    l1, l2, at, roles: ROLES, delays: DELAYS,
+    hasRegistry: true, resolvesClaims: false, paysBondTwice: true,
+  };
 }
 
-/** Optimism's. */
+/** Optimism's of 2024. */
 export async function theirs(folder) {
   const l1 = await Chain.start("their L1", { chainId: CHAIN_IDS.l1 });
   const deployed = await deployTheirs(l1);
@@ -98,7 +103,10 @@ l1_standard_bridge = "${at("L1StandardBridge")}"
 l1_erc721_bridge = "${at("L1ERC721Bridge")}"`;
   const out = generate(folder, "theirs", existing, "--artifacts", THEIRS);
   const l2 = await Chain.start("their L2", { genesis: join(out, "genesis.json"), chainId: CHAIN_IDS.l2 });
-  return { name: "theirs", l1, l2, at, artifact: their };
+  return {
+    l1, l2, at, roles: ROLES, delays: DELAYS,
+    hasRegistry: false, resolvesClaims: true, paysBondTwice: false,
+  };
 }
 
 async function deployTheirs(l1) {
