@@ -5,6 +5,7 @@ mod deposits;
 mod fees;
 mod file;
 mod fixtures;
+mod interruptions;
 mod layout;
 mod system_config;
 mod upgrades;
