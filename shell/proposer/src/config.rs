@@ -139,6 +139,22 @@ pub enum ProposerError {
         /// Which types it has, in words.
         known: String,
     },
+    /// The contract takes proposals from another account only.
+    #[error(
+        "proposer: the key belongs to {given}, but only {allowed} may propose to {contract} {address} on L1 (chain {chain_id}); give the key of that account"
+    )]
+    WrongKey {
+        /// The account of the key.
+        given: Address,
+        /// The account that may propose.
+        allowed: Address,
+        /// What refuses it, in words.
+        contract: String,
+        /// The contract that was configured.
+        address: Address,
+        /// L1's chain id.
+        chain_id: u64,
+    },
     /// The account has nothing to pay with.
     #[error(
         "proposer: account {address} has {balance} wei on L1 (chain {chain_id}), but a proposal takes a bond of {bond} wei and gas; send ether to it"

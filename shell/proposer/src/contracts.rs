@@ -1,9 +1,6 @@
 //! The two contracts that take proposals, as they are read and called.
 
-use crate::{
-    config::{ProposerError, Target},
-    decide::Proposal,
-};
+use crate::{config::Target, decide::Proposal};
 use alloy_eips::{BlockId, BlockNumberOrTag};
 use alloy_primitives::{Address, B256, Bytes, U256, hex, keccak256};
 use alloy_rpc_types_eth::{TransactionInput, TransactionRequest};
@@ -15,6 +12,7 @@ sol! {
     interface IGameFactory {
         function version() external view returns (string);
         function gameImpls(uint32 gameType) external view returns (address);
+        function gameArgs(uint32 gameType) external view returns (bytes memory);
         function initBonds(uint32 gameType) external view returns (uint256);
         function gameCount() external view returns (uint256);
         function gameAtIndex(uint256 index)
@@ -29,8 +27,12 @@ sol! {
         function gameCreator() external view returns (address);
     }
 
+    interface IPermissioned {
+        function proposer() external view returns (address);
+        function PROPOSER() external view returns (address);
+    }
+
     interface IOutputOracle {
-        function version() external view returns (string);
         function nextBlockNumber() external view returns (uint256);
         function proposeL2Output(
             bytes32 outputRoot, uint256 l2BlockNumber, bytes32 l1BlockHash, uint256 l1BlockNumber
@@ -43,8 +45,6 @@ sol! {
 const SCAN_GAMES_MAX: u64 = 1_000;
 /// Games asked for at once.
 const SCAN_STEP: u64 = 16;
-/// Game types that an error message looks for.
-const TYPES_LOOKED_FOR: [u32; 13] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 254, 255];
 
 /// What the errors of factory and games mean.
 const REVERTS: [(&str, &str); 9] = [
@@ -89,70 +89,6 @@ pub(crate) struct Contract {
 }
 
 impl Contract {
-    /// Makes sure that the contract is there, is what the configuration says, and that the
-    /// account can pay.
-    pub(crate) async fn check(&self, chain_id: u64) -> Result<(), ProposerError> {
-        let kind = match self.target {
-            Target::Games { .. } => "DisputeGameFactory",
-            Target::Oracle(_) => "L2OutputOracle",
-        };
-        let wrong = |problem: String| ProposerError::NoContract {
-            address: self.target.address(),
-            chain_id,
-            endpoint: self.l1.endpoint().to_owned(),
-            kind,
-            problem,
-        };
-        let code = self.l1.code(self.target.address(), latest()).await?;
-        if code.is_empty() {
-            return Err(wrong("there is no contract at that address".into()));
-        }
-        let answers = |error: RpcError| match error {
-            RpcError::Response { .. } | RpcError::Malformed { .. } => wrong(format!(
-                "the contract there does not answer as one ({error})"
-            )),
-            other => other.into(),
-        };
-        let version = self
-            .read(IGameFactory::versionCall {})
-            .await
-            .map_err(answers)?;
-        match self.target {
-            Target::Games {
-                factory, game_type, ..
-            } => {
-                let implementation = self
-                    .read(IGameFactory::gameImplsCall {
-                        gameType: game_type,
-                    })
-                    .await
-                    .map_err(answers)?;
-                if implementation.is_zero() {
-                    return Err(ProposerError::UnknownGameType {
-                        factory,
-                        game_type,
-                        known: self.known_types().await,
-                    });
-                }
-            }
-            Target::Oracle(_) => {
-                let call = IOutputOracle::nextBlockNumberCall {};
-                self.read(call).await.map_err(answers)?;
-            }
-        }
-        tracing::info!(address = %self.target.address(), version, "found the {kind}");
-        let (balance, bond) = (self.balance().await?, self.bond().await?);
-        if balance.is_zero() || balance < bond {
-            return Err(ProposerError::Unfunded {
-                address: self.proposer,
-                chain_id,
-                balance,
-                bond,
-            });
-        }
-        Ok(())
-    }
-
     /// Wei that the proposer's account has.
     pub(crate) async fn balance(&self) -> Result<U256, RpcError> {
         self.l1.balance(self.proposer, latest()).await
@@ -246,7 +182,7 @@ impl Contract {
     }
 
     /// Wei that go with each proposal.
-    async fn bond(&self) -> Result<U256, RpcError> {
+    pub(crate) async fn bond(&self) -> Result<U256, RpcError> {
         match self.target {
             Target::Games { game_type, .. } => {
                 let call = IGameFactory::initBondsCall {
@@ -262,27 +198,6 @@ impl Contract {
         self.read_at(game, IGame::gameCreatorCall {}).await
     }
 
-    /// The types that the factory does have, for an error message.
-    async fn known_types(&self) -> String {
-        let mut known = Vec::new();
-        for game_type in TYPES_LOOKED_FOR {
-            let call = IGameFactory::gameImplsCall {
-                gameType: game_type,
-            };
-            if self
-                .read(call)
-                .await
-                .is_ok_and(|address| !address.is_zero())
-            {
-                known.push(game_type.to_string());
-            }
-        }
-        match known.is_empty() {
-            true => "it has no games of any usual type".into(),
-            false => format!("it has those of type {}", known.join(", ")),
-        }
-    }
-
     fn request(&self, data: Bytes, value: U256) -> TransactionRequest {
         TransactionRequest {
             from: Some(self.proposer),
@@ -293,11 +208,15 @@ impl Contract {
         }
     }
 
-    async fn read<C: SolCall>(&self, call: C) -> Result<C::Return, RpcError> {
+    pub(crate) async fn read<C: SolCall>(&self, call: C) -> Result<C::Return, RpcError> {
         self.read_at(self.target.address(), call).await
     }
 
-    async fn read_at<C: SolCall>(&self, to: Address, call: C) -> Result<C::Return, RpcError> {
+    pub(crate) async fn read_at<C: SolCall>(
+        &self,
+        to: Address,
+        call: C,
+    ) -> Result<C::Return, RpcError> {
         let request = TransactionRequest {
             to: Some(to.into()),
             input: TransactionInput::new(call.abi_encode().into()),
@@ -339,7 +258,7 @@ fn in_words(message: &str, data: &str) -> String {
     }
 }
 
-fn latest() -> BlockId {
+pub(crate) fn latest() -> BlockId {
     BlockId::Number(BlockNumberOrTag::Latest)
 }
 

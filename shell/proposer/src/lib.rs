@@ -12,6 +12,7 @@
 //! spec: protocol/proposals.md
 
 mod admin;
+mod check;
 mod config;
 mod contracts;
 mod decide;

@@ -12,7 +12,8 @@ use alloy_signer_local::PrivateKeySigner;
 use opal_proposer::{ProposerError, ProposerHandle, Target};
 use serde_json::{Value, json};
 use world::{
-    BOND, FACTORY, GAME_TYPE, INTERVAL, ORACLE, PERMISSIONED, STRANGER, World, pause, until,
+    BOND, FACTORY, GAME_TYPE, INTERVAL, OLD_ORACLE, ORACLE, OWNED, OWNER, PERMISSIONED, STRANGER,
+    World, pause, until,
 };
 
 fn games(game_type: u32, factory: Address) -> Target {
@@ -333,6 +334,17 @@ async fn mistakes_are_named_at_the_start() {
         words.contains("no games of type 42") && words.contains("1, 9"),
         "{words}"
     );
+    let key = world.config.signer.address();
+    for target in OWNED.map(|game_type| games(game_type, FACTORY)) {
+        world.config.target = target;
+        let words = error(world.try_start().await);
+        let expected = format!("the key belongs to {key}, but only {OWNER} may propose to games");
+        assert!(words.contains(&expected), "{words}");
+    }
+    world.config.target = Target::Oracle(OLD_ORACLE);
+    let words = error(world.try_start().await);
+    let expected = format!("only {OWNER} may propose to the L2OutputOracle {OLD_ORACLE}");
+    assert!(words.contains(&expected), "{words}");
     world.config.target = games(GAME_TYPE, FACTORY);
 
     world.l1.state().has_funds = false;
@@ -373,4 +385,6 @@ async fn mistakes_are_named_at_the_start() {
     world.nodes.clear();
     let words = error(world.try_start().await);
     assert!(words.contains("--rollup-rpc"), "{words}");
+    let l1 = world.l1.state();
+    assert!(l1.mined().is_empty() && l1.pool.is_empty() && l1.refused.is_empty());
 }

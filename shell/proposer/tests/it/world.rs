@@ -3,7 +3,7 @@
 
 use crate::fake_l1::{self, Down, FakeL1, State as L1State, serve};
 use alloy_consensus::Transaction;
-use alloy_primitives::{Address, B256, U64, U256, address, keccak256};
+use alloy_primitives::{Address, B256, Bytes, U64, U256, address, keccak256};
 use alloy_signer_local::PrivateKeySigner;
 use alloy_sol_types::{SolCall, SolValue, sol};
 use jsonrpsee::server::ServerHandle;
@@ -20,10 +20,17 @@ use std::{
 
 pub(crate) const FACTORY: Address = address!("00000000000000000000000000000000000000fa");
 pub(crate) const ORACLE: Address = address!("00000000000000000000000000000000000000fb");
+/// An oracle of the first generation, which takes proposals of [`OWNER`] only.
+pub(crate) const OLD_ORACLE: Address = address!("00000000000000000000000000000000000000fc");
+/// The account that some games, and an oracle, take proposals from.
+pub(crate) const OWNER: Address = Address::repeat_byte(0x0a);
+/// A game whose factory hands the proposer to it, and one whose implementation knows it.
+pub(crate) const OWNED: [u32; 2] = [10, 254];
 /// A key that permissioned games do not take proposals from.
 pub(crate) const STRANGER: B256 = B256::repeat_byte(0x51);
 pub(crate) const BOND: u64 = 77;
 pub(crate) const GAME_TYPE: u32 = 1;
+/// Games that do not say whom they take proposals from.
 pub(crate) const PERMISSIONED: u32 = 9;
 pub(crate) const INTERVAL: Duration = Duration::from_secs(12);
 /// L2 blocks between two proposals to the oracle.
@@ -32,6 +39,9 @@ const SUBMISSION_INTERVAL: u64 = 3;
 sol! {
     function version() external view returns (string);
     function gameImpls(uint32) external view returns (address);
+    function gameArgs(uint32) external view returns (bytes);
+    function proposer() external view returns (address);
+    function PROPOSER() external view returns (address);
     function initBonds(uint32) external view returns (uint256);
     function gameCount() external view returns (uint256);
     function gameAtIndex(uint256) external view returns (uint32, uint64, address);
@@ -84,27 +94,50 @@ pub(crate) fn made(l1: &L1State) -> Vec<Made> {
     all
 }
 
+/// Where the implementation of a game type is.
+fn implementation(game_type: u32) -> Address {
+    let types = [GAME_TYPE, PERMISSIONED, OWNED[0], OWNED[1]];
+    let place = types.iter().position(|known| *known == game_type);
+    place.map_or(Address::ZERO, |place| {
+        Address::repeat_byte(0x20 + place as u8)
+    })
+}
+
 /// The contracts, after what is mined.
 fn contracts(l1: &L1State, to: Address, input: &[u8]) -> Result<Vec<u8>, Vec<u8>> {
     let games = made(l1);
     if let Some(game) = games.iter().find(|made| made.game == to) {
         return Ok(game.from.abi_encode());
     }
-    if to != FACTORY && to != ORACLE {
+    let is_old = to == OLD_ORACLE && PROPOSERCall::abi_decode(input).is_ok();
+    let is_owned = to == implementation(OWNED[1]) && proposerCall::abi_decode(input).is_ok();
+    if is_old || is_owned {
+        return Ok(OWNER.abi_encode());
+    }
+    if ![FACTORY, ORACLE, OLD_ORACLE].contains(&to) {
         return Err(vec![]);
     }
     if input.is_empty() || versionCall::abi_decode(input).is_ok() {
         return Ok("1.0.0".abi_encode());
     }
-    if to == ORACLE {
+    if to != FACTORY {
         return match nextBlockNumberCall::abi_decode(input) {
             Ok(_) => Ok(U256::from((games.len() as u64 + 1) * SUBMISSION_INTERVAL).abi_encode()),
             Err(_) => Ok(vec![]),
         };
     }
     if let Ok(call) = gameImplsCall::abi_decode(input) {
-        let is_there = [GAME_TYPE, PERMISSIONED].contains(&call.0);
-        return Ok(Address::repeat_byte(u8::from(is_there)).abi_encode());
+        return Ok(implementation(call.0).abi_encode());
+    }
+    if let Ok(call) = gameArgsCall::abi_decode(input) {
+        // What every game is told, and for permissioned ones the proposer and the challenger.
+        let mut args = vec![0x77; 124];
+        args.extend([OWNER, Address::ZERO].concat());
+        return match call.0 {
+            GAME_TYPE => Ok(Bytes::copy_from_slice(&args[..124]).abi_encode()),
+            _ if call.0 == OWNED[0] => Ok(Bytes::from(args).abi_encode()),
+            _ => Ok(Bytes::new().abi_encode()),
+        };
     }
     if initBondsCall::abi_decode(input).is_ok() {
         return Ok(U256::from(BOND).abi_encode());
