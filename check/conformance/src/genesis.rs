@@ -4,14 +4,14 @@
 //! which only fork times and the genesis hash matter here.
 
 use crate::Verdict;
-use alloy_genesis::Genesis;
-use alloy_primitives::B256;
+use alloy_genesis::{Genesis, GenesisAccount};
+use alloy_primitives::{Address, B256};
 use eyre::{OptionExt, Result, WrapErr, ensure, eyre};
 use opal_execution::{ChainConfig, ChainKind, OptimismRules, genesis};
 use opal_protocol::{Fork, ForkTimes, config::ChainOpConfig};
 use opal_trie::{rebuild_state_root, rebuild_storage_root};
 use ruzstd::decoding::{Dictionary, FrameDecoder, StreamingDecoder};
-use std::{fs, io::Read, path::Path};
+use std::{collections::BTreeMap, fs, io::Read, path::Path};
 
 /// What a registry file says of a chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -156,6 +156,16 @@ pub fn run(toml: &Path, genesis_file: &Path, dictionary: &Path) -> Result<Built>
 /// What the chain's TOML file says.
 pub fn published(toml: &Path) -> Result<Published> {
     parse(&fs::read_to_string(toml)?).wrap_err_with(|| toml.display().to_string())
+}
+
+/// The accounts of a registry's genesis file.
+pub fn accounts(file: &Path, dictionary: &Path) -> Result<BTreeMap<Address, GenesisAccount>> {
+    #[derive(serde::Deserialize)]
+    struct Accounts {
+        alloc: BTreeMap<Address, GenesisAccount>,
+    }
+    let accounts: Accounts = serde_json::from_slice(&decompress(file, dictionary)?)?;
+    Ok(accounts.alloc)
 }
 
 fn decompress(file: &Path, dictionary: &Path) -> Result<Vec<u8>> {

@@ -5,6 +5,7 @@ mod blockchain_tests;
 mod derivation_data;
 mod genesis;
 mod op_blocks;
+mod preinstalls;
 mod protocol_bytecode;
 mod rpc_compat;
 mod state_tests;
