@@ -24,11 +24,15 @@ const sources = Object.fromEntries(
   ]),
 );
 
-// Compiled for size: tokens and their factories, since who makes a token pays for its code, and what
-// upgrade transactions deploy, since the specification limits their gas. Everything else is compiled
-// for use. Nothing comes near the size limit.
-const SMALL = /\/(OptimismMintableERC(20|721)(Factory)?|L1Block|GasPriceOracle|OperatorFeeVault)\.sol$/;
-const isSmall = (path) => SMALL.test(path);
+// What upgrade transactions deploy is compiled for size, since the specification limits their gas. Who
+// makes a token pays for its code, but everybody who moves it pays for its use: something between.
+// Everything else is compiled for use. Nothing comes near the size limit.
+const RUNS = [
+  [/\/(L1Block|OperatorFeeVault)\.sol$/, 200],
+  [/\/(GasPriceOracle|OptimismMintableERC20(Factory)?)\.sol$/, 1_000],
+  [/./, 999_999],
+];
+const runsOf = (path) => RUNS.find(([which]) => which.test(path))[1];
 
 const settings = (runs, paths) => ({
   viaIR: false,
@@ -80,11 +84,8 @@ const plain = (type) => type.replace(/\)\d+/g, ")");
 rmSync(out, { recursive: true, force: true });
 mkdirSync(out, { recursive: true });
 const paths = Object.keys(sources);
-const compiled = [
-  compile(999_999, paths.filter((path) => !isSmall(path))),
-  compile(200, paths.filter(isSmall)),
-];
-for (const result of compiled) {
+for (const [, runs] of RUNS) {
+  const result = compile(runs, paths.filter((path) => runsOf(path) === runs));
   const immutables = immutablesOf(result.sources);
   for (const [path, contracts] of Object.entries(result.contracts)) {
     for (const [name, contract] of Object.entries(contracts)) write(path, name, contract, immutables);

@@ -4,7 +4,14 @@ pragma solidity 0.8.30;
 import { Vm } from "./support/Base.sol";
 import { World } from "./support/World.sol";
 import { Receiver } from "./support/Helpers.sol";
+import { ConditionalDeployer } from "../src/L2/ConditionalDeployer.sol";
+import { L2DevFeatureFlags } from "../src/L2/L2DevFeatureFlags.sol";
 import { BaseFeeVault } from "../src/L2/BaseFeeVault.sol";
+import { L1FeeVault } from "../src/L2/L1FeeVault.sol";
+import { SettableBaseFeeVault } from "../src/L2/SettableBaseFeeVault.sol";
+import { SettableL1FeeVault } from "../src/L2/SettableL1FeeVault.sol";
+import { SettableSequencerFeeVault } from "../src/L2/SettableSequencerFeeVault.sol";
+import { FeeVault } from "../src/L2/FeeVault.sol";
 import { SettableFeeVault } from "../src/L2/SettableFeeVault.sol";
 import { SettableOperatorFeeVault } from "../src/L2/SettableOperatorFeeVault.sol";
 import { L1Block } from "../src/L2/L1Block.sol";
@@ -33,7 +40,7 @@ contract FeeVaultTest is World {
 
     function setUp() public override {
         super.setUp();
-        predeploy(address(vault), address(new BaseFeeVault(recipient, 2 ether, Types.WithdrawalNetwork.L1)));
+        predeploy(address(vault), address(new SettableBaseFeeVault(recipient, 2 ether, Types.WithdrawalNetwork.L1)));
     }
 
     function slot(bytes32 _slot) private view returns (uint256) {
@@ -140,6 +147,37 @@ contract FeeVaultTest is World {
         settable.setRecipient(guardian);
         check(settable.recipient() == guardian, "changed");
         equal(new SequencerFeeVault(guardian, 0, Types.WithdrawalNetwork.L2).l1FeeWallet(), guardian, "older name");
+        equal(
+            new SettableSequencerFeeVault(guardian, 0, Types.WithdrawalNetwork.L2).l1FeeWallet(), guardian, "the same"
+        );
+    }
+
+    /// @dev Vaults of before Karst, whose settings nothing changes: neither a call nor what is in storage.
+    function test_settingsInTheCode() public {
+        FeeVault[2] memory vaults = [
+            FeeVault(new BaseFeeVault(recipient, 2 ether, Types.WithdrawalNetwork.L2)),
+            new L1FeeVault(recipient, 2 ether, Types.WithdrawalNetwork.L2)
+        ];
+        for (uint256 i; i < vaults.length; ++i) {
+            (bool set,) = address(vaults[i]).call(abi.encodeCall(SettableFeeVault.setRecipient, (guardian)));
+            check(!set, "no setter");
+            vm.store(address(vaults[i]), bytes32(uint256(2)), bytes32(uint256(uint160(guardian))));
+            vm.store(
+                address(vaults[i]), 0xf0c57e16840df040f15088dc2f81fe391c3923bec73e23a9662efc9c229c6a00, bytes32(uint256(1))
+            );
+            check(vaults[i].recipient() == recipient && vaults[i].minWithdrawalAmount() == 2 ether, "from the code");
+            check(vaults[i].withdrawalNetwork() == Types.WithdrawalNetwork.L2, "from the code");
+            vm.deal(address(vaults[i]), 2 ether);
+            vaults[i].withdraw();
+        }
+        equal(recipient.balance, 4 ether, "paid");
+    }
+
+    function test_vaultsOfKarstAreAlike() public {
+        SettableFeeVault other = new SettableL1FeeVault(recipient, 1, Types.WithdrawalNetwork.L2);
+        check(other.recipient() == recipient && other.minWithdrawalAmount() == 1, "from the code");
+        other.setRecipient(guardian);
+        check(other.recipient() == guardian, "changed");
     }
 }
 
@@ -195,5 +233,53 @@ contract LegacyTest is World {
         eth.increaseAllowance(guardian, 1);
         expectText("LegacyERC20ETH: decreaseAllowance is disabled");
         eth.decreaseAllowance(guardian, 1);
+    }
+}
+
+/// @notice What Karst brought for upgrades.
+contract UpgradeToolsTest is World {
+    event ImplementationDeployed(address indexed implementation, bytes32 salt);
+    event ImplementationExists(address indexed implementation);
+
+    function test_codeIsDeployedOnce() public {
+        ConditionalDeployer deployer = new ConditionalDeployer();
+        address proxy_ = deployer.deterministicDeploymentProxy();
+        if (proxy_.code.length == 0) {
+            // Takes a salt and init code, and answers with the bare address.
+            vm.etch(
+                proxy_,
+                hex"7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe03601600081602082378035828234f58015156039578182fd5b8082525050506014600cf3"
+            );
+        }
+        bytes memory code = abi.encodePacked(type(L2DevFeatureFlags).creationCode);
+        bytes32 salt = keccak256("an upgrade");
+        address there = address(
+            uint160(uint256(keccak256(abi.encodePacked(bytes1(0xff), proxy_, salt, keccak256(code)))))
+        );
+        vm.expectEmit(true, true, true, true, address(deployer));
+        emit ImplementationDeployed(there, salt);
+        equal(deployer.deploy(salt, code), there, "told");
+        equal(there.codehash, address(new L2DevFeatureFlags()).codehash, "that code");
+        vm.expectEmit(true, true, true, true, address(deployer));
+        emit ImplementationExists(there);
+        equal(deployer.deploy(salt, code), there, "again");
+        check(deployer.deploy(keccak256("another"), code) != there, "another salt");
+        // Init code that fails.
+        vm.expectRevert(abi.encodeWithSelector(ConditionalDeployer.ConditionalDeployer_DeploymentFailed.selector, ""));
+        deployer.deploy(salt, hex"fe");
+    }
+
+    function test_features() public {
+        L2DevFeatureFlags flags = new L2DevFeatureFlags();
+        vm.expectRevert(L2DevFeatureFlags.L2DevFeatureFlags_Unauthorized.selector);
+        flags.setDevFeatureBitmap(bytes32(uint256(1)));
+        check(!flags.isDevFeatureEnabled(bytes32(uint256(1))), "off");
+        vm.prank(Predeploys.DEPOSITOR_ACCOUNT);
+        flags.setDevFeatureBitmap(bytes32(uint256(6)));
+        equal(flags.devFeatureBitmap(), bytes32(uint256(6)), "kept");
+        equal(vm.load(address(flags), bytes32(uint256(keccak256("l2devfeatureflags.bitmap")) - 1)), bytes32(uint256(6)), "slot");
+        check(flags.isDevFeatureEnabled(bytes32(uint256(2))) && flags.isDevFeatureEnabled(bytes32(uint256(6))), "on");
+        check(!flags.isDevFeatureEnabled(bytes32(uint256(3))), "not all of its bits");
+        check(!flags.isDevFeatureEnabled(0), "none is off");
     }
 }

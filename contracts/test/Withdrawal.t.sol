@@ -141,6 +141,35 @@ contract WithdrawalTest is World {
         portal.finalizeWithdrawalTransactionExternalProof(tx_, prover);
     }
 
+    /// @dev The registry is asked about the pause where nothing else is wrong, the portal where something is.
+    function test_thePauseIsTheFirstReason() public {
+        QuickDisputeGame game = prove(tx_, prover);
+        mature(game);
+        portal.checkWithdrawal(hash, prover);
+        uint256 index = factory.gameCount() - 1;
+        bytes4 paused_ = OptimismPortal.OptimismPortal_CallPaused.selector;
+        pause(address(0));
+        // Nothing else is wrong with it.
+        vm.expectRevert(OptimismPortal.OptimismPortal_InvalidRootClaim.selector);
+        portal.checkWithdrawal(hash, prover);
+        vm.expectRevert(paused_);
+        portal.finalizeWithdrawalTransactionExternalProof(tx_, prover);
+        // Not proven by this one; a game that does not count; a target that is refused.
+        vm.expectRevert(paused_);
+        portal.finalizeWithdrawalTransaction(tx_);
+        vm.prank(guardian);
+        registry.blacklistDisputeGame(IDisputeGame(address(game)));
+        refusedProof(paused_);
+        vm.expectRevert(paused_);
+        portal.finalizeWithdrawalTransactionExternalProof(tx_, prover);
+        tx_.target = address(portal);
+        vm.expectRevert(paused_);
+        portal.proveWithdrawalTransaction(tx_, index, output, proof);
+        vm.expectRevert(paused_);
+        portal.finalizeWithdrawalTransactionExternalProof(tx_, prover);
+        check(!portal.finalizedWithdrawals(hash), "nothing ran");
+    }
+
     function test_depositsGoOnWhilePaused() public {
         pause(address(0));
         portal.depositTransaction(alice, 0, 100_000, false, "");

@@ -54,7 +54,7 @@ try {
   }
   const worse = rows.filter(({ isWorse }) => isWorse);
   if (worse.length > 0) {
-    console.error(`${worse.length} of ${rows.length} operations take more gas than Optimism's, without a reason`);
+    console.error(`${worse.length} of ${rows.length} operations take more gas than Optimism's`);
     process.exitCode = 1;
   } else {
     console.log(`ok: ${rows.length} operations, none takes more gas than it may`);

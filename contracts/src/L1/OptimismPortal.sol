@@ -83,11 +83,6 @@ contract OptimismPortal is ResourceMetering, ProxyAdminOwned {
     error OptimismPortal_ProofNotOldEnough();
     error OptimismPortal_Unproven();
 
-    modifier whenNotPaused() {
-        if (paused()) revert OptimismPortal_CallPaused();
-        _;
-    }
-
     constructor(uint256 _proofMaturityDelaySeconds) {
         PROOF_MATURITY_DELAY_SECONDS = _proofMaturityDelaySeconds;
         _disableInitializers();
@@ -210,21 +205,20 @@ contract OptimismPortal is ResourceMetering, ProxyAdminOwned {
     /// @param _outputRootProof  Preimage of the game's root claim.
     /// @param _withdrawalProof  Nodes of the storage trie of L2ToL1MessagePasser that lead to the withdrawal.
     function proveWithdrawalTransaction(
-        Types.WithdrawalTransaction memory _tx,
+        Types.WithdrawalTransaction calldata _tx,
         uint256 _disputeGameIndex,
         Types.OutputRootProof calldata _outputRootProof,
         bytes[] calldata _withdrawalProof
     )
         external
-        whenNotPaused
     {
-        if (_isUnsafeTarget(_tx.target)) revert OptimismPortal_BadTarget();
+        if (_isUnsafeTarget(_tx.target)) _refuse(OptimismPortal_BadTarget.selector);
         (,, IDisputeGame game) = IDisputeGameFactory(disputeGameFactory()).gameAtIndex(_disputeGameIndex);
         _assertProvableGame(game);
         if (Hashing.hashOutputRootProof(_outputRootProof) != game.rootClaim()) {
             revert OptimismPortal_InvalidOutputRootProof();
         }
-        bytes32 withdrawalHash = Hashing.hashWithdrawal(_tx);
+        bytes32 withdrawalHash = keccak256(Hashing.encodeWithdrawal(_tx));
         bytes32 slot = keccak256(abi.encode(withdrawalHash, SENT_MESSAGES_SLOT));
         bytes32 key = keccak256(abi.encode(slot));
         if (!MerkleTrie.includes(_outputRootProof.messagePasserStorageRoot, key, SENT, _withdrawalProof)) {
@@ -239,54 +233,85 @@ contract OptimismPortal is ResourceMetering, ProxyAdminOwned {
     }
 
     /// @notice Runs a withdrawal that the caller has proven.
-    function finalizeWithdrawalTransaction(Types.WithdrawalTransaction memory _tx) external {
-        finalizeWithdrawalTransactionExternalProof(_tx, msg.sender);
+    function finalizeWithdrawalTransaction(Types.WithdrawalTransaction calldata _tx) external {
+        _finalize(_tx, msg.sender);
     }
 
     /// @notice Runs a withdrawal that `_proofSubmitter` has proven. It runs once: if its call fails, this
     ///         contract never tries again. The messengers keep failed messages, so what goes through them
     ///         is not lost.
     function finalizeWithdrawalTransactionExternalProof(
-        Types.WithdrawalTransaction memory _tx,
+        Types.WithdrawalTransaction calldata _tx,
         address _proofSubmitter
     )
-        public
-        whenNotPaused
+        external
     {
-        if (l2Sender != Constants.DEFAULT_L2_SENDER) revert OptimismPortal_NoReentrancy();
-        if (_isUnsafeTarget(_tx.target)) revert OptimismPortal_BadTarget();
-        bytes32 withdrawalHash = Hashing.hashWithdrawal(_tx);
-        checkWithdrawal(withdrawalHash, _proofSubmitter);
-
-        finalizedWithdrawals[withdrawalHash] = true;
-        l2Sender = _tx.sender;
-        // Too little gas reverts, so nobody can finalize a withdrawal in such a way that it must fail.
-        bool success = SafeCall.callWithMinGas(_tx.target, _tx.gasLimit, _tx.value, _tx.data);
-        l2Sender = Constants.DEFAULT_L2_SENDER;
-        emit WithdrawalFinalized(withdrawalHash, success);
-        if (!success && tx.origin == Constants.ESTIMATION_ADDRESS) revert OptimismPortal_GasEstimation();
+        _finalize(_tx, _proofSubmitter);
     }
 
     /// @notice Reverts unless a withdrawal may be finalized with the proof of `_proofSubmitter`.
-    function checkWithdrawal(bytes32 _withdrawalHash, address _proofSubmitter) public view {
-        ProvenWithdrawal memory proven = provenWithdrawals[_withdrawalHash][_proofSubmitter];
-        if (finalizedWithdrawals[_withdrawalHash]) revert OptimismPortal_AlreadyFinalized();
-        if (proven.timestamp == 0) revert OptimismPortal_Unproven();
-        if (proven.timestamp <= proven.disputeGameProxy.createdAt()) revert OptimismPortal_InvalidProofTimestamp();
-        if (block.timestamp - proven.timestamp <= PROOF_MATURITY_DELAY_SECONDS) {
-            revert OptimismPortal_ProofNotOldEnough();
-        }
-        if (!anchorStateRegistry.isGameClaimValid(proven.disputeGameProxy)) revert OptimismPortal_InvalidRootClaim();
+    function checkWithdrawal(bytes32 _withdrawalHash, address _proofSubmitter) external view {
+        bytes4 reason = _reasonAgainst(_withdrawalHash, _proofSubmitter);
+        if (reason != 0) _revert(reason);
     }
 
     function _resourceConfig() internal view override returns (ResourceConfig memory) {
         return systemConfig.resourceConfig();
     }
 
+    function _finalize(Types.WithdrawalTransaction calldata _tx, address _proofSubmitter) private {
+        address target = _tx.target;
+        if (l2Sender != Constants.DEFAULT_L2_SENDER) _refuse(OptimismPortal_NoReentrancy.selector);
+        if (_isUnsafeTarget(target)) _refuse(OptimismPortal_BadTarget.selector);
+        bytes memory encoded = Hashing.encodeWithdrawal(_tx);
+        bytes32 withdrawalHash = keccak256(encoded);
+        bytes4 reason = _reasonAgainst(withdrawalHash, _proofSubmitter);
+        if (reason != 0) _refuse(reason);
+
+        finalizedWithdrawals[withdrawalHash] = true;
+        l2Sender = _tx.sender;
+        // Too little gas reverts, so nobody can finalize a withdrawal in such a way that it must fail.
+        bool success = SafeCall.callWithMinGas(target, _tx.gasLimit, _tx.value, Hashing.dataWithin(encoded));
+        l2Sender = Constants.DEFAULT_L2_SENDER;
+        emit WithdrawalFinalized(withdrawalHash, success);
+        if (!success && tx.origin == Constants.ESTIMATION_ADDRESS) revert OptimismPortal_GasEstimation();
+    }
+
+    /// @dev The error with which to refuse a withdrawal, or zero. While the chain is paused the registry
+    ///      believes no game, so nothing passes then.
+    function _reasonAgainst(bytes32 _withdrawalHash, address _proofSubmitter) private view returns (bytes4) {
+        ProvenWithdrawal memory proven = provenWithdrawals[_withdrawalHash][_proofSubmitter];
+        if (finalizedWithdrawals[_withdrawalHash]) return OptimismPortal_AlreadyFinalized.selector;
+        if (proven.timestamp == 0) return OptimismPortal_Unproven.selector;
+        if (proven.timestamp <= proven.disputeGameProxy.createdAt()) {
+            return OptimismPortal_InvalidProofTimestamp.selector;
+        }
+        if (block.timestamp - proven.timestamp <= PROOF_MATURITY_DELAY_SECONDS) {
+            return OptimismPortal_ProofNotOldEnough.selector;
+        }
+        if (!anchorStateRegistry.isGameClaimValid(proven.disputeGameProxy)) {
+            return OptimismPortal_InvalidRootClaim.selector;
+        }
+        return 0;
+    }
+
+    /// @dev Reverts with an error, or while the chain is paused with that. The registry asks about the pause
+    ///      whenever it judges a game, so only what is refused has to be asked about it here.
+    function _refuse(bytes4 _error) private view {
+        _revert(paused() ? OptimismPortal_CallPaused.selector : _error);
+    }
+
+    function _revert(bytes4 _error) private pure {
+        assembly {
+            mstore(0, _error)
+            revert(0, 4)
+        }
+    }
+
     /// @dev The game must count, be of the respected type, not be lost, and not be of this very second: a
-    ///      reorg of L1 could put another game into its place.
+    ///      reorg of L1 could put another game into its place. While paused, none counts.
     function _assertProvableGame(IDisputeGame _game) private view {
-        if (!anchorStateRegistry.isGameProper(_game)) revert OptimismPortal_ImproperDisputeGame();
+        if (!anchorStateRegistry.isGameProper(_game)) _refuse(OptimismPortal_ImproperDisputeGame.selector);
         if (!anchorStateRegistry.isGameRespected(_game)) revert OptimismPortal_InvalidDisputeGame();
         if (_game.status() == GameStatus.CHALLENGER_WINS) revert OptimismPortal_InvalidDisputeGame();
         if (block.timestamp <= _game.createdAt()) revert OptimismPortal_InvalidProofTimestamp();

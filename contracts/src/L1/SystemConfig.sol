@@ -234,16 +234,17 @@ contract SystemConfig is SystemConfigStorage, ProxyAdminOwned {
 
     /// @notice Whether withdrawals are halted, for this chain or for all.
     function paused() external view returns (bool) {
-        if (address(_superchainConfig) == address(0)) return false;
+        ISuperchainConfig superchain = _superchainConfig;
+        if (address(superchain) == address(0)) return false;
         address portal = optimismPortal();
         address identifier = isFeatureEnabled[FEATURE_ETH_LOCKBOX] ? IOptimismPortal(portal).ethLockbox() : portal;
-        return _superchainConfig.paused(identifier) || _superchainConfig.paused(address(0));
+        return superchain.paused(identifier) || superchain.paused(address(0));
     }
 
     /// @notice Who may pause; zero while no superchain configuration is set.
     function guardian() external view returns (address) {
-        if (address(_superchainConfig) == address(0)) return address(0);
-        return _superchainConfig.guardian();
+        ISuperchainConfig superchain = _superchainConfig;
+        return address(superchain) == address(0) ? address(0) : superchain.guardian();
     }
 
     // ---- helpers

@@ -40,7 +40,10 @@ abstract contract FeeVault {
         value_ = address(this).balance;
         (uint256 minimum, address to, Types.WithdrawalNetwork network) = _settings();
         require(value_ >= minimum, "FeeVault: withdrawal amount must be greater than minimum withdrawal amount");
-        totalProcessed += value_;
+        unchecked {
+            // All ether there is does not come near the limit.
+            totalProcessed += value_;
+        }
         emit Withdrawal(value_, to, msg.sender);
         emit Withdrawal(value_, to, msg.sender, network);
 

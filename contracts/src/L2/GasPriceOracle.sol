@@ -16,6 +16,8 @@ contract GasPriceOracle {
 
     /// @notice Decimals of the fee scalars.
     uint256 public constant DECIMALS = 6;
+    /// @dev What a scalar of one is.
+    uint256 private constant ONE = 1e6;
 
     bool public isEcotone;
     bool public isFjord;
@@ -69,8 +71,8 @@ contract GasPriceOracle {
     function getL1Fee(bytes memory _data) external view returns (uint256) {
         if (isFjord) return _fjordFee(FastLz.compressedLength(_data) + SIGNATURE_BYTES);
         uint256 gasUsed = _calldataGas(_data);
-        if (isEcotone) return gasUsed * _weightedFees() / (16 * 10 ** DECIMALS);
-        return (gasUsed + L1_BLOCK.l1FeeOverhead()) * L1_BLOCK.basefee() * L1_BLOCK.l1FeeScalar() / 10 ** DECIMALS;
+        if (isEcotone) return gasUsed * _weightedFees() / (16 * ONE);
+        return (gasUsed + L1_BLOCK.l1FeeOverhead()) * L1_BLOCK.basefee() * L1_BLOCK.l1FeeScalar() / ONE;
     }
 
     /// @notice L1 fee in wei that a transaction of this many unsigned bytes hardly ever exceeds.
@@ -83,7 +85,7 @@ contract GasPriceOracle {
     /// @notice L1 gas that the transaction's data takes. Says little since Fjord.
     function getL1GasUsed(bytes memory _data) external view returns (uint256) {
         if (isFjord) {
-            return _fjordSize(FastLz.compressedLength(_data) + SIGNATURE_BYTES) * 16 / 10 ** DECIMALS;
+            return _fjordSize(FastLz.compressedLength(_data) + SIGNATURE_BYTES) * 16 / ONE;
         }
         uint256 gasUsed = _calldataGas(_data);
         return isEcotone ? gasUsed : gasUsed + L1_BLOCK.l1FeeOverhead();
@@ -99,7 +101,7 @@ contract GasPriceOracle {
             // Saturates.
             uint256 scaled = _gasUsed * perGas;
             if (perGas != 0 && scaled / perGas != _gasUsed) scaled = type(uint256).max;
-            uint256 fee = scaled / 10 ** DECIMALS + constant_;
+            uint256 fee = scaled / ONE + constant_;
             return fee < constant_ ? type(uint256).max : fee;
         }
     }
@@ -157,7 +159,7 @@ contract GasPriceOracle {
     }
 
     function _fjordFee(uint256 _fastLzSize) private view returns (uint256) {
-        return _fjordSize(_fastLzSize) * _weightedFees() / 10 ** (2 * DECIMALS);
+        return _fjordSize(_fastLzSize) * _weightedFees() / (ONE * ONE);
     }
 
     /// @dev Estimated size in a batch, in millionths of a byte; at least 100 bytes.

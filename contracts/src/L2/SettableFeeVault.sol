@@ -9,7 +9,7 @@ import { IProxyAdmin } from "../interfaces/IProxyAdmin.sol";
 /// @title SettableFeeVault
 /// @notice A vault whose settings the owner of the proxy admin may change.
 /// @dev spec: revshare/predeploys.md. Vaults of Karst have their settings in slots 1 and 2. Those in the code
-///      hold until the vault has been initialised or changed, so the same code serves a chain of before.
+///      hold until the vault has been initialised or changed.
 abstract contract SettableFeeVault is FeeVault {
     /// @dev keccak256(keccak256("openzeppelin.storage.Initializable") - 1), last byte cleared (ERC-7201).
     bytes32 internal constant INITIALIZED_SLOT = 0xf0c57e16840df040f15088dc2f81fe391c3923bec73e23a9662efc9c229c6a00;

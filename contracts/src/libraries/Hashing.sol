@@ -12,6 +12,19 @@ library Hashing {
         return keccak256(abi.encode(_tx.nonce, _tx.sender, _tx.target, _tx.value, _tx.gasLimit, _tx.data));
     }
 
+    /// @notice What the name of a withdrawal is the hash of.
+    function encodeWithdrawal(Types.WithdrawalTransaction calldata _tx) internal pure returns (bytes memory) {
+        return abi.encode(_tx.nonce, _tx.sender, _tx.target, _tx.value, _tx.gasLimit, _tx.data);
+    }
+
+    /// @notice The data of a withdrawal as it lies within its encoding, which thus need not be copied.
+    /// @dev It follows six words.
+    function dataWithin(bytes memory _encoded) internal pure returns (bytes memory data_) {
+        assembly {
+            data_ := add(_encoded, 0xe0)
+        }
+    }
+
     /// @notice The output root that the proof is the preimage of.
     /// @dev spec: proposals.md#l2-output-commitment-construction
     function hashOutputRootProof(Types.OutputRootProof memory _proof) internal pure returns (bytes32) {

@@ -170,10 +170,18 @@ fn list(
         Predeploy::new(0x21, "EAS"),
     ];
     let vaults = &config.vaults;
+    let [sequencer, base, l1] = match fork >= Fork::Karst {
+        false => ["SequencerFeeVault", "BaseFeeVault", "L1FeeVault"],
+        true => [
+            "SettableSequencerFeeVault",
+            "SettableBaseFeeVault",
+            "SettableL1FeeVault",
+        ],
+    };
     list.extend([
-        vault(0x11, "SequencerFeeVault", fork, &vaults.sequencer),
-        vault(0x19, "BaseFeeVault", fork, &vaults.base),
-        vault(0x1a, "L1FeeVault", fork, &vaults.l1),
+        vault(0x11, sequencer, fork, &vaults.sequencer),
+        vault(0x19, base, fork, &vaults.base),
+        vault(0x1a, l1, fork, &vaults.l1),
     ]);
     match fork {
         _ if fork < Fork::Isthmus => {}
@@ -184,6 +192,12 @@ fn list(
             fork,
             &vaults.operator,
         )),
+    }
+    if fork >= Fork::Karst {
+        list.extend([
+            Predeploy::new(0x2c, "ConditionalDeployer"),
+            Predeploy::new(0x2d, "L2DevFeatureFlags"),
+        ]);
     }
     Ok(list)
 }

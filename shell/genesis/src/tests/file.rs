@@ -83,6 +83,13 @@ fn every_fork_can_be_active_at_genesis() {
         assert!(output.rollup.validate().is_ok());
         let settable = implementation(&output, 0x1b);
         assert_eq!(settable, fork >= Fork::Isthmus, "{fork}");
+        for number in [0x2c, 0x2d] {
+            assert_eq!(
+                implementation(&output, number),
+                fork >= Fork::Karst,
+                "{fork}"
+            );
+        }
         // Vaults of Karst have their settings in storage.
         let vault = &output.l2.alloc[&predeploys::SEQUENCER_FEE_VAULT];
         let slots = vault.storage.as_ref().map_or(0, |slots| slots.len());

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+import { SettableFeeVault } from "./SettableFeeVault.sol";
+import { Types } from "../libraries/Types.sol";
+
+/// @title SettableBaseFeeVault
+/// @notice BaseFeeVault as of Karst: its settings can be changed.
+contract SettableBaseFeeVault is SettableFeeVault {
+    constructor(
+        address _recipient,
+        uint256 _minWithdrawalAmount,
+        Types.WithdrawalNetwork _withdrawalNetwork
+    )
+        SettableFeeVault(_recipient, _minWithdrawalAmount, _withdrawalNetwork)
+    { }
+}
