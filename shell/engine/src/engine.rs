@@ -253,9 +253,8 @@ impl Engine {
 
     /// Adds a signed transaction, as a client would send it, to the pool; answers with its hash.
     pub async fn send_raw_transaction(&self, encoded: Bytes) -> Result<B256, String> {
-        let (pool, view) = (self.eth.api.pool.clone(), self.eth.api.tree.view());
-        let added = tokio::task::spawn_blocking(move || pool.add(&encoded, &view)).await;
-        added.map_err(|e| e.to_string())?.map_err(|e| e.to_string())
+        let added = rpc::add_to_pool(&self.eth, encoded, None).await;
+        added.ok_or("the pool panicked")?.map_err(|e| e.to_string())
     }
 
     /// Builds a block of an Ethereum chain from the pool and inserts it without making it head.
@@ -350,6 +349,7 @@ pub(crate) fn eth_of(api: Api, config: &EngineConfig, sequencer: Option<EthClien
         cache: Arc::default(),
         history_blocks: config.history_blocks,
         receipts_blocks: config.receipts_blocks,
+        crew: Arc::default(),
         turns: Arc::default(),
         least_tip: config.suggested_tip,
         health_max_age: config.health_max_age,

@@ -213,6 +213,18 @@ impl ChainView {
         self.state_at(self.head.hash)
     }
 
+    /// Whether the way to the state after `hash` has to be made block by block first.
+    pub(crate) fn is_far(&self, hash: &B256) -> Result<bool, StoreError> {
+        if *hash == self.flushed || self.blocks.contains_key(hash) {
+            return Ok(false);
+        }
+        let header = self.db.header(hash)?;
+        Ok(header.is_some_and(|header| {
+            let number = header.number;
+            !self.db.is_indexed(number) && !self.anchors.lock().contains_key(&number)
+        }))
+    }
+
     fn anchor(&self, number: u64, hash: B256) -> Result<Arc<Anchor>, ViewError> {
         if let Some(anchor) = self.anchors.lock().get(&number) {
             return Ok(anchor.clone());

@@ -42,6 +42,9 @@ use tokio::sync::broadcast;
 /// Hashes of new transactions that a slow subscriber may lag behind.
 const EVENTS_MAX: usize = 1_024;
 
+/// Bytes of a transaction that is decoded, hashed and priced in no time.
+const CHEAP_BYTES_MAX: usize = 4_096;
+
 /// A transaction in the pool.
 #[derive(Debug)]
 pub(crate) struct PoolTx {
@@ -230,6 +233,12 @@ impl Pool {
             events,
             journal: OnceLock::new(),
         }
+    }
+
+    /// Whether checking these network bytes takes no longer than recovering one sender: without
+    /// blobs (type 3), without authorities (type 4), and with little data.
+    pub(crate) fn is_cheap(bytes: &[u8]) -> bool {
+        bytes.len() <= CHEAP_BYTES_MAX && !bytes.first().is_some_and(|ty| matches!(ty, 3 | 4))
     }
 
     /// Checks a transaction against the head's state and takes it in.

@@ -4,6 +4,8 @@ use super::{
     Module, Registered, convert,
     error::{internal, need_receipts},
     method,
+    place::block_is_near,
+    quick, quick_if,
     receipt_fees::BlockFees,
 };
 use alloy_eips::{BlockId, BlockNumberOrTag};
@@ -17,23 +19,28 @@ pub(super) fn register(module: &mut Module) -> Registered {
 }
 
 fn register_blocks(module: &mut Module) -> Registered {
-    method(module, "eth_chainId", |eth, _| {
+    quick(module, "eth_chainId", |eth, _| {
         Ok(convert::quantity(eth.api.chain.chain_id))
     })?;
-    method(module, "eth_blockNumber", |eth, _| {
+    quick(module, "eth_blockNumber", |eth, _| {
         Ok(convert::quantity(eth.view().head.number))
     })?;
-    method(module, "eth_accounts", |_, _| Ok(json!([])))?;
-    method(module, "eth_getBlockByNumber", |eth, args| {
-        let tag: BlockNumberOrTag = args.next()?;
-        let full = args.optional()?.unwrap_or(false);
-        let block = eth.block(&eth.view(), tag.into())?;
-        block
-            .map(|b| convert::block(&b, full))
-            .transpose()
-            .map_err(internal)
-    })?;
-    method(module, "eth_getBlockByHash", |eth, args| {
+    quick(module, "eth_accounts", |_, _| Ok(json!([])))?;
+    quick_if(
+        module,
+        "eth_getBlockByNumber",
+        block_is_near,
+        |eth, args| {
+            let tag: BlockNumberOrTag = args.next()?;
+            let full = args.optional()?.unwrap_or(false);
+            let block = eth.block(&eth.view(), tag.into())?;
+            block
+                .map(|b| convert::block(&b, full))
+                .transpose()
+                .map_err(internal)
+        },
+    )?;
+    quick_if(module, "eth_getBlockByHash", block_is_near, |eth, args| {
         let hash: B256 = args.next()?;
         let full = args.optional()?.unwrap_or(false);
         let block = eth.block(&eth.view(), hash.into())?;
@@ -42,15 +49,20 @@ fn register_blocks(module: &mut Module) -> Registered {
             .transpose()
             .map_err(internal)
     })?;
-    method(module, "eth_getHeaderByNumber", |eth, args| {
-        let tag: BlockNumberOrTag = args.next()?;
-        let block = eth.block(&eth.view(), tag.into())?;
-        block
-            .map(|b| convert::header(&b).map(Value::Object))
-            .transpose()
-            .map_err(internal)
-    })?;
-    method(module, "eth_getHeaderByHash", |eth, args| {
+    quick_if(
+        module,
+        "eth_getHeaderByNumber",
+        block_is_near,
+        |eth, args| {
+            let tag: BlockNumberOrTag = args.next()?;
+            let block = eth.block(&eth.view(), tag.into())?;
+            block
+                .map(|b| convert::header(&b).map(Value::Object))
+                .transpose()
+                .map_err(internal)
+        },
+    )?;
+    quick_if(module, "eth_getHeaderByHash", block_is_near, |eth, args| {
         let hash: B256 = args.next()?;
         let block = eth.block(&eth.view(), hash.into())?;
         block
@@ -58,32 +70,48 @@ fn register_blocks(module: &mut Module) -> Registered {
             .transpose()
             .map_err(internal)
     })?;
-    method(
+    quick_if(
         module,
         "eth_getBlockTransactionCountByNumber",
+        block_is_near,
         |eth, args| {
             let tag: BlockNumberOrTag = args.next()?;
             let block = eth.block(&eth.view(), tag.into())?;
             Ok(block.map(|b| convert::quantity(b.body.transactions.len() as u64)))
         },
     )?;
-    method(module, "eth_getBlockTransactionCountByHash", |eth, args| {
-        let hash: B256 = args.next()?;
-        let block = eth.block(&eth.view(), hash.into())?;
-        Ok(block.map(|b| convert::quantity(b.body.transactions.len() as u64)))
-    })?;
-    method(module, "eth_getUncleCountByBlockNumber", |eth, args| {
-        let tag: BlockNumberOrTag = args.next()?;
-        Ok(eth
-            .block(&eth.view(), tag.into())?
-            .map(|_| convert::quantity(0u64)))
-    })?;
-    method(module, "eth_getUncleCountByBlockHash", |eth, args| {
-        let hash: B256 = args.next()?;
-        Ok(eth
-            .block(&eth.view(), hash.into())?
-            .map(|_| convert::quantity(0u64)))
-    })
+    quick_if(
+        module,
+        "eth_getBlockTransactionCountByHash",
+        block_is_near,
+        |eth, args| {
+            let hash: B256 = args.next()?;
+            let block = eth.block(&eth.view(), hash.into())?;
+            Ok(block.map(|b| convert::quantity(b.body.transactions.len() as u64)))
+        },
+    )?;
+    quick_if(
+        module,
+        "eth_getUncleCountByBlockNumber",
+        block_is_near,
+        |eth, args| {
+            let tag: BlockNumberOrTag = args.next()?;
+            Ok(eth
+                .block(&eth.view(), tag.into())?
+                .map(|_| convert::quantity(0u64)))
+        },
+    )?;
+    quick_if(
+        module,
+        "eth_getUncleCountByBlockHash",
+        block_is_near,
+        |eth, args| {
+            let hash: B256 = args.next()?;
+            Ok(eth
+                .block(&eth.view(), hash.into())?
+                .map(|_| convert::quantity(0u64)))
+        },
+    )
 }
 
 fn register_transactions(module: &mut Module) -> Registered {
@@ -97,17 +125,19 @@ fn register_transactions(module: &mut Module) -> Registered {
         };
         convert::pending_transaction(tx.tx.tx.clone(), tx.sender()).map_err(internal)
     })?;
-    method(
+    quick_if(
         module,
         "eth_getTransactionByBlockHashAndIndex",
+        block_is_near,
         |eth, args| {
             let (hash, index): (B256, U64) = (args.next()?, args.next()?);
             transaction_in(eth, hash.into(), index)
         },
     )?;
-    method(
+    quick_if(
         module,
         "eth_getTransactionByBlockNumberAndIndex",
+        block_is_near,
         |eth, args| {
             let (tag, index): (BlockNumberOrTag, U64) = (args.next()?, args.next()?);
             transaction_in(eth, tag.into(), index)
@@ -143,18 +173,23 @@ fn register_receipts(module: &mut Module) -> Registered {
         let fees = BlockFees::of(chain, &block);
         convert::receipt(chain, &block, index, fees.as_ref()).map_err(internal)
     })?;
-    method(module, "eth_getBlockReceipts", |eth, args| {
-        let id: BlockId = args.next()?;
-        let Some(block) = eth.block(&eth.view(), id)? else {
-            return Ok(Value::Null);
-        };
-        need_receipts(&block)?;
-        let chain = &eth.api.chain;
-        let fees = BlockFees::of(chain, &block);
-        let receipts: Vec<Value> = (0..block.receipts.len())
-            .map(|index| convert::receipt(chain, &block, index, fees.as_ref()))
-            .collect::<Result<_, _>>()
-            .map_err(internal)?;
-        Ok(Value::Array(receipts))
-    })
+    quick_if(
+        module,
+        "eth_getBlockReceipts",
+        block_is_near,
+        |eth, args| {
+            let id: BlockId = args.next()?;
+            let Some(block) = eth.block(&eth.view(), id)? else {
+                return Ok(Value::Null);
+            };
+            need_receipts(&block)?;
+            let chain = &eth.api.chain;
+            let fees = BlockFees::of(chain, &block);
+            let receipts: Vec<Value> = (0..block.receipts.len())
+                .map(|index| convert::receipt(chain, &block, index, fees.as_ref()))
+                .collect::<Result<_, _>>()
+                .map_err(internal)?;
+            Ok(Value::Array(receipts))
+        },
+    )
 }

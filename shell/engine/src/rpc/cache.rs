@@ -87,17 +87,22 @@ impl Cache {
         Ok(found)
     }
 
+    /// A block that is in memory.
+    pub(crate) fn peek(&self, view: &ChainView, hash: &B256) -> Option<Arc<ChainBlock>> {
+        if let Some(block) = view.blocks.get(hash) {
+            return Some(block.block.clone());
+        }
+        self.blocks.lock().by_hash.get(hash).cloned()
+    }
+
     /// A block by hash, canonical or not.
     pub(crate) fn block(
         &self,
         view: &ChainView,
         hash: &B256,
     ) -> Result<Option<Arc<ChainBlock>>, StoreError> {
-        if let Some(block) = view.blocks.get(hash) {
-            return Ok(Some(block.block.clone()));
-        }
-        if let Some(block) = self.blocks.lock().by_hash.get(hash) {
-            return Ok(Some(block.clone()));
+        if let Some(block) = self.peek(view, hash) {
+            return Ok(Some(block));
         }
         let block = view.block(hash)?;
         if let Some(block) = &block {

@@ -5,19 +5,9 @@
 //! must not hold up the chain. They wait for a moment at most, so that a node that imports one block
 //! after the other still answers.
 
-use futures::future::Either;
-use jsonrpsee::{
-    core::middleware::{Batch, Notification, RpcServiceT},
-    server::MethodResponse,
-    types::Request,
-};
 use std::{
-    future::Future,
     pin::pin,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
 };
 use tokio::{sync::Notify, time::timeout};
@@ -56,7 +46,10 @@ impl Courtesy {
     }
 
     /// Waits until no payload is being judged, but not for long.
-    async fn let_pass(&self) {
+    pub(super) async fn let_pass(&self) {
+        if !self.is_judging() {
+            return;
+        }
         let mut done = pin!(self.done.notified());
         // From here on no notification is missed.
         done.as_mut().enable();
@@ -66,74 +59,10 @@ impl Courtesy {
     }
 }
 
-/// The server's methods behind a [`Courtesy`].
-#[derive(Clone, Debug)]
-pub(super) struct Courteous<S> {
-    pub(super) methods: S,
-    /// `None` on the server that the payloads come through.
-    pub(super) courtesy: Option<Arc<Courtesy>>,
-}
-
-impl<S> Courteous<S> {
-    /// Whom to wait for before a call.
-    fn busy(&self) -> Option<Arc<Courtesy>> {
-        self.courtesy.clone().filter(|c| c.is_judging())
-    }
-}
-
-impl<S> RpcServiceT for Courteous<S>
-where
-    S: RpcServiceT<
-            MethodResponse = MethodResponse,
-            BatchResponse = MethodResponse,
-            NotificationResponse = MethodResponse,
-        > + Clone
-        + Send
-        + Sync
-        + 'static,
-{
-    type MethodResponse = MethodResponse;
-    type NotificationResponse = MethodResponse;
-    type BatchResponse = MethodResponse;
-
-    fn call<'a>(&self, request: Request<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
-        // Some methods run when they are called, not when their answer is awaited.
-        match self.busy() {
-            None => Either::Left(self.methods.call(request)),
-            Some(courtesy) => {
-                let methods = self.methods.clone();
-                Either::Right(async move {
-                    courtesy.let_pass().await;
-                    methods.call(request).await
-                })
-            }
-        }
-    }
-
-    fn batch<'a>(&self, batch: Batch<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
-        match self.busy() {
-            None => Either::Left(self.methods.batch(batch)),
-            Some(courtesy) => {
-                let methods = self.methods.clone();
-                Either::Right(async move {
-                    courtesy.let_pass().await;
-                    methods.batch(batch).await
-                })
-            }
-        }
-    }
-
-    fn notification<'a>(
-        &self,
-        n: Notification<'a>,
-    ) -> impl Future<Output = MethodResponse> + Send + 'a {
-        self.methods.notification(n)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
     use tokio::time::Instant;
 
     /// How long a call waits while one payload is judged for `judged`.

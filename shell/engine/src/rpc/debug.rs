@@ -3,7 +3,7 @@
 use super::{
     Module, Registered, convert,
     error::{internal, need_receipts, unknown_block},
-    method,
+    method, quick,
 };
 use alloy_eips::BlockId;
 use alloy_primitives::{B256, Bytes, U64, keccak256};
@@ -12,24 +12,24 @@ use serde_json::json;
 
 pub(super) fn register(module: &mut Module) -> Registered {
     register_raw(module)?;
-    method(module, "miner_setMaxDASize", |eth, args| {
+    quick(module, "miner_setMaxDASize", |eth, args| {
         let (transaction, block): (U64, U64) = (args.next()?, args.next()?);
         eth.api
             .limits
             .set_max_da_bytes(transaction.to(), block.to());
         Ok(true)
     })?;
-    method(module, "miner_setGasLimit", |eth, args| {
+    quick(module, "miner_setGasLimit", |eth, args| {
         let gas: U64 = args.next()?;
         eth.api.limits.set_max_gas(gas.to());
         Ok(true)
     })?;
-    method(module, "net_version", |eth, _| {
+    quick(module, "net_version", |eth, _| {
         Ok(eth.api.chain.chain_id.to_string())
     })?;
-    method(module, "net_listening", |_, _| Ok(true))?;
-    method(module, "net_peerCount", |_, _| Ok("0x0"))?;
-    method(module, "web3_clientVersion", |_, _| Ok(client_version()))?;
+    quick(module, "net_listening", |_, _| Ok(true))?;
+    quick(module, "net_peerCount", |_, _| Ok("0x0"))?;
+    quick(module, "web3_clientVersion", |_, _| Ok(client_version()))?;
     method(module, "web3_sha3", |_, args| {
         let data: Bytes = args.next()?;
         Ok(keccak256(data))

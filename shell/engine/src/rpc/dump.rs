@@ -8,7 +8,7 @@
 use super::{
     Args, Eth, Module, Registered, RpcResult, convert,
     error::{from_view, internal, invalid_params, limit_exceeded, server},
-    method,
+    patient,
     trace::with_transactions,
 };
 use crate::{
@@ -72,10 +72,10 @@ struct Shown {
 }
 
 pub(super) fn register(module: &mut Module) -> Registered {
-    method(module, "debug_accountRange", account_range)?;
-    method(module, "debug_dumpBlock", dump_block)?;
-    method(module, "debug_storageRangeAt", storage_range)?;
-    method(module, "debug_getBadBlocks", |eth, _| {
+    patient(module, "debug_accountRange", account_range)?;
+    patient(module, "debug_dumpBlock", dump_block)?;
+    patient(module, "debug_storageRangeAt", storage_range)?;
+    patient(module, "debug_getBadBlocks", |eth, _| {
         Ok(eth
             .api
             .bad_blocks
@@ -127,7 +127,7 @@ fn dump_block(eth: &Eth, args: &mut Args<'_>) -> RpcResult<Dump> {
 
 fn dump(eth: &Eth, id: BlockId, start: B256, most: usize, shown: Shown) -> RpcResult<Dump> {
     let turn = eth.turns.take(&eth.limits, None)?;
-    let (state, header) = eth.state(Some(id))?;
+    let (state, header) = eth.state_and_header(Some(id))?;
     let state = state.walkable().map_err(from_view)?;
     let mut trie = state.trie().map_err(from_view)?;
     let page = walk::accounts(&state, start, most).map_err(internal)?;

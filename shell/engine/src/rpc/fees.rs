@@ -3,7 +3,7 @@
 use super::{
     Args, Eth, Module, Registered, RpcResult, convert,
     error::{internal, invalid_params, unknown_block},
-    method,
+    method, quick, quick_if,
 };
 use crate::{block::ChainBlock, build::blob_fee_after, view::ChainView};
 use alloy_consensus::Transaction as _;
@@ -26,7 +26,7 @@ const PERCENTILES_MAX: usize = 100;
 const NEXT_BLOCK_SECONDS: u64 = 1;
 
 pub(super) fn register(module: &mut Module) -> Registered {
-    method(module, "eth_gasPrice", |eth, _| {
+    quick_if(module, "eth_gasPrice", tip_is_known, |eth, _| {
         let view = eth.view();
         let header = view.header(&view.head.hash).map_err(internal)?;
         let base_fee = header.and_then(|h| h.base_fee_per_gas).unwrap_or_default();
@@ -34,10 +34,13 @@ pub(super) fn register(module: &mut Module) -> Registered {
             suggested_tip(eth, &view)?.saturating_add(u128::from(base_fee)),
         ))
     })?;
-    method(module, "eth_maxPriorityFeePerGas", |eth, _| {
-        Ok(convert::quantity(suggested_tip(eth, &eth.view())?))
-    })?;
-    method(module, "eth_blobBaseFee", |eth, _| {
+    quick_if(
+        module,
+        "eth_maxPriorityFeePerGas",
+        tip_is_known,
+        |eth, _| Ok(convert::quantity(suggested_tip(eth, &eth.view())?)),
+    )?;
+    quick(module, "eth_blobBaseFee", |eth, _| {
         let view = eth.view();
         let header = view
             .header(&view.head.hash)
@@ -49,6 +52,11 @@ pub(super) fn register(module: &mut Module) -> Registered {
         ))
     })?;
     method(module, "eth_feeHistory", fee_history)
+}
+
+/// Whether the head was looked at before.
+fn tip_is_known(eth: &Eth, _: &mut Args<'_>) -> bool {
+    !eth.api.chain.is_optimism() || eth.tip.lock().0 == eth.view().head.hash
 }
 
 /// The priority fee that should suffice for the next block, wei. An OP chain with room in its

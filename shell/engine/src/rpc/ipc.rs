@@ -4,19 +4,21 @@
 //! notification, in the order they are ready. Invariants: a message larger than the limit, or
 //! bytes that cannot begin one, end the connection; subscriptions end with it.
 
-use super::{error::limit_exceeded, server::HexIds};
-use crate::{
-    config::RpcLimits,
-    engine::StartError,
-    metrics::{CountCalls, Metrics},
+use super::{
+    error::limit_exceeded,
+    front::{Callee, Front},
+    server::HexIds,
+    throttle::Throttle,
 };
+use crate::{config::RpcLimits, engine::StartError};
 use jsonrpsee::{
-    MethodResponse, Methods,
+    Extensions, MethodResponse, Methods,
+    core::middleware::{Batch, BatchEntry, BatchEntryErr, RpcServiceT},
     server::{
-        BatchResponseBuilder, BoundedSubscriptions, ConnectionId, IdProvider, MethodCallback,
-        MethodSink, SubscriptionState,
+        BoundedSubscriptions, ConnectionId, IdProvider, MethodCallback, MethodSink,
+        SubscriptionState,
     },
-    types::{ErrorCode, ErrorObject, Id, Notification, Params, Request},
+    types::{ErrorCode, ErrorObject, Id, Params, Request},
 };
 use serde_json::value::RawValue;
 use std::{
@@ -24,13 +26,13 @@ use std::{
     os::unix::fs::{FileTypeExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::Arc,
-    time::Instant,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{UnixListener, UnixStream},
     sync::{Semaphore, mpsc, watch},
 };
+use tower::Layer;
 use tracing::{debug, info};
 
 /// Messages of one connection that are worked on at once.
@@ -63,7 +65,7 @@ pub(crate) fn start(
     path: &Path,
     methods: Methods,
     limits: RpcLimits,
-    metrics: Arc<Metrics>,
+    front: Front,
 ) -> Result<IpcServer, StartError> {
     let failed = |source| StartError::Ipc {
         path: path.to_path_buf(),
@@ -72,7 +74,7 @@ pub(crate) fn start(
     let listener = bind(path).map_err(failed)?;
     let (stop, stopped) = watch::channel(false);
     let server = Arc::new(Shared {
-        counter: CountCalls::new(metrics, methods.clone()),
+        front,
         methods,
         limits,
         ids: HexIds::default(),
@@ -137,7 +139,7 @@ async fn accept(listener: UnixListener, server: Arc<Shared>, mut stopped: watch:
 
 #[derive(Debug)]
 struct Shared {
-    counter: CountCalls,
+    front: Front,
     methods: Methods,
     limits: RpcLimits,
     ids: HexIds,
@@ -151,6 +153,7 @@ struct Connection {
     sink: MethodSink,
     answers: mpsc::Sender<Box<RawValue>>,
     subscriptions: BoundedSubscriptions,
+    throttle: Option<Throttle>,
 }
 
 async fn serve(stream: UnixStream, id: ConnectionId, server: Arc<Shared>) {
@@ -163,6 +166,7 @@ async fn serve(stream: UnixStream, id: ConnectionId, server: Arc<Shared>) {
         sink: MethodSink::new_with_limit(answers.clone(), limits.response_bytes_max),
         answers,
         subscriptions: BoundedSubscriptions::new(limits.subscriptions_max),
+        throttle: Throttle::new(limits.calls_per_second_max),
     };
     let write = async {
         while let Some(answer) = outbox.recv().await {
@@ -228,43 +232,73 @@ async fn serve(stream: UnixStream, id: ConnectionId, server: Arc<Shared>) {
     }
 }
 
+/// What a message asks for.
+enum Asked<'a> {
+    Call(Request<'a>),
+    Batch(Batch<'a>),
+    Nothing,
+}
+
 impl Connection {
     async fn answer(&self, message: &[u8]) {
-        let message = message.trim_ascii_start();
-        if message.first() == Some(&b'{') {
-            if let Some(response) = self.one(message).await {
-                self.reply(response).await;
-            }
-            return;
-        }
-        let limits = &self.server.limits;
-        let error = |e| MethodResponse::error(Id::Null, e);
-        let response = match serde_json::from_slice::<Vec<&RawValue>>(message) {
-            Err(_) => error(ErrorObject::from(ErrorCode::ParseError)),
-            Ok(calls) if calls.is_empty() => error(ErrorObject::from(ErrorCode::InvalidRequest)),
-            Ok(calls) if calls.len() > limits.batch_max as usize => {
-                let most = limits.batch_max;
-                error(jsonrpsee::types::error::reject_too_big_batch_request(
-                    most as usize,
-                ))
-            }
-            Ok(calls) => {
-                let mut batch =
-                    BatchResponseBuilder::new_with_limit(limits.response_bytes_max as usize);
-                for call in calls {
-                    if let Some(response) = self.one(call.get().as_bytes()).await
-                        && let Err(too_large) = batch.append(response)
-                    {
-                        return self.reply(too_large).await;
-                    }
-                }
-                if batch.is_empty() {
-                    return;
-                }
-                MethodResponse::from_batch(batch.finish())
+        let front = &self.server.front;
+        let methods = front.layer(self.clone());
+        let response = match self.read(message.trim_ascii_start()) {
+            Ok(Asked::Call(call)) => methods.call(call).await,
+            Ok(Asked::Batch(batch)) => methods.batch(batch).await,
+            Ok(Asked::Nothing) => return,
+            Err(problem) => {
+                front.count_garbage();
+                problem
             }
         };
-        self.reply(response).await;
+        // A subscription's answer has gone through the sink, before its first message.
+        if !response.is_notification() && !response.is_subscription() {
+            self.reply(response).await;
+        }
+    }
+
+    fn read<'a>(&self, message: &'a [u8]) -> Result<Asked<'a>, MethodResponse> {
+        if message.first() == Some(&b'{') {
+            return match self.entry(message) {
+                Ok(BatchEntry::Call(call)) => Ok(Asked::Call(call)),
+                Ok(_) => Ok(Asked::Nothing),
+                Err(garbage) => {
+                    let (problem, id) = garbage.into_parts();
+                    Err(MethodResponse::error(id, problem))
+                }
+            };
+        }
+        let refused = |problem| Err(MethodResponse::error(Id::Null, problem));
+        let most = self.server.limits.batch_max as usize;
+        match serde_json::from_slice::<Vec<&RawValue>>(message) {
+            Err(_) => refused(ErrorObject::from(ErrorCode::ParseError)),
+            Ok(calls) if calls.is_empty() => refused(ErrorObject::from(ErrorCode::InvalidRequest)),
+            Ok(calls) if calls.len() > most => {
+                refused(jsonrpsee::types::error::reject_too_big_batch_request(most))
+            }
+            Ok(calls) => {
+                let entries = calls
+                    .into_iter()
+                    .map(|call| self.entry(call.get().as_bytes()));
+                Ok(Asked::Batch(Batch::from(entries.collect())))
+            }
+        }
+    }
+
+    /// One message that is no batch, with the connection's throttle beside it.
+    fn entry<'a>(&self, message: &'a [u8]) -> Result<BatchEntry<'a>, BatchEntryErr<'a>> {
+        if let Ok(mut request) = serde_json::from_slice::<Request<'_>>(message) {
+            if let Some(throttle) = &self.throttle {
+                request.extensions_mut().insert(throttle.clone());
+            }
+            return Ok(BatchEntry::Call(request));
+        }
+        if let Ok(notification) = serde_json::from_slice(message) {
+            return Ok(BatchEntry::Notification(notification));
+        }
+        let (id, code) = jsonrpsee::server::prepare_error(message);
+        Err(BatchEntryErr::new(id, code.into()))
     }
 
     async fn reply(&self, response: MethodResponse) {
@@ -275,41 +309,21 @@ impl Connection {
             notify.notify(success && sent);
         }
     }
+}
 
-    /// Answers and counts one call; `None` if there is nothing (more) to say.
-    async fn one(&self, message: &[u8]) -> Option<MethodResponse> {
-        let counter = &self.server.counter;
-        let Ok(request) = serde_json::from_slice::<Request<'_>>(message) else {
-            if serde_json::from_slice::<Notification<'_, Option<&RawValue>>>(message).is_ok() {
-                return None;
-            }
-            let (id, code) = jsonrpsee::server::prepare_error(message);
-            counter.count_garbage();
-            return Some(MethodResponse::error(id, ErrorObject::from(code)));
-        };
-        let (method, started) = (request.method_name().to_owned(), Instant::now());
-        let (response, failed) = self.call(request).await;
-        counter.count(&method, started.elapsed(), failed);
-        response
-    }
-
-    /// Answers one call, and whether with an error; `None` if it was answered already.
-    async fn call(&self, request: Request<'_>) -> (Option<MethodResponse>, bool) {
+impl Callee for Connection {
+    async fn call(&self, request: Request<'_>) -> MethodResponse {
         let Request {
-            id,
-            method,
-            params,
-            extensions,
-            ..
+            id, method, params, ..
         } = request;
+        let extensions = Extensions::new();
         let params = Params::new(params.as_ref().map(|p| p.get()));
         let most = self.server.limits.response_bytes_max as usize;
         let found = self.server.methods.method_with_name(&method);
         let Some((_, callback)) = found else {
-            let problem = ErrorObject::from(ErrorCode::MethodNotFound);
-            return (Some(MethodResponse::error(id, problem)), true);
+            return MethodResponse::error(id, ErrorObject::from(ErrorCode::MethodNotFound));
         };
-        let response = match callback {
+        match callback {
             MethodCallback::Sync(call) => call(id, params, most, extensions),
             MethodCallback::Async(call) => {
                 let (id, params) = (id.into_owned(), params.into_owned());
@@ -320,7 +334,7 @@ impl Connection {
                 let Some(subscription_permit) = self.subscriptions.acquire() else {
                     let most = self.subscriptions.max();
                     let problem = jsonrpsee::types::error::reject_too_many_subscriptions(most);
-                    return (Some(MethodResponse::error(id, problem)), true);
+                    return MethodResponse::error(id, problem);
                 };
                 let ids: &dyn IdProvider = &self.server.ids;
                 let state = SubscriptionState {
@@ -328,17 +342,9 @@ impl Connection {
                     id_provider: ids,
                     subscription_permit,
                 };
-                let sink = self.sink.clone();
-                let response = call(id, params, sink, state, extensions).await;
-                // It has gone through the sink, before the subscription's first message.
-                if response.is_subscription() {
-                    return (None, false);
-                }
-                response
+                call(id, params, self.sink.clone(), state, extensions).await
             }
-        };
-        let failed = response.is_error();
-        (Some(response), failed)
+        }
     }
 }
 

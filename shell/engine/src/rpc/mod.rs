@@ -8,6 +8,7 @@ mod blocks;
 mod cache;
 mod convert;
 mod courtesy;
+mod crew;
 mod debug;
 mod dump;
 pub(crate) mod error;
@@ -15,10 +16,12 @@ mod fees;
 mod filters;
 mod follow;
 mod forks;
+mod front;
 mod gate;
 mod ipc;
 mod logs;
 pub(crate) mod node;
+mod place;
 mod receipt_fees;
 mod server;
 mod simulate;
@@ -35,6 +38,7 @@ mod turns;
 mod witness;
 
 pub(crate) use courtesy::Courtesy;
+pub(crate) use crew::Crew;
 pub(crate) use server::{
     PublicServers, Running, answer, auth_methods, local_methods, start_auth, start_public,
 };
@@ -44,19 +48,19 @@ use crate::{
     config::RpcLimits,
     engine_api::Api,
     pool::conditional::CostLimit,
-    view::{ChainView, StateView},
+    view::{ChainView, StateView, ViewError},
 };
 use alloy_eips::{BlockId, BlockNumberOrTag};
 use alloy_primitives::B256;
 use cache::Cache;
 use error::{RpcResult, from_view, header_not_found, internal, unknown_block};
 use filters::Filters;
-use jsonrpsee::types::Params;
 use opal_execution::call::CallEnv;
 use opal_rpc::EthClient;
 use parking_lot::Mutex;
-use serde::de::DeserializeOwned;
+use place::{Args, Module, Registered, method, patient, quick, quick_if, state_is_near};
 use std::sync::Arc;
+pub(crate) use submit::add_to_pool;
 pub(crate) use turns::Turns;
 
 /// What the public methods work with. Clones share it.
@@ -78,6 +82,8 @@ pub(crate) struct Eth {
     pub(crate) history_blocks: u64,
     /// Blocks below the flushed one whose receipts are kept; `None` keeps all.
     pub(crate) receipts_blocks: Option<u64>,
+    /// Answers what takes longer than a moment.
+    pub(crate) crew: Arc<Crew>,
     /// Bounds what traces cost together.
     pub(crate) turns: Arc<Turns>,
     /// Priority fee that is suggested at least, wei; `None` is the usual one.
@@ -131,14 +137,38 @@ impl Eth {
         }
     }
 
+    /// The state after a block.
+    fn state(&self, id: Option<BlockId>) -> RpcResult<StateView> {
+        let view = self.view();
+        let id = id.unwrap_or_default();
+        let hash = self.resolve(&view, id)?;
+        self.state_at(&view, hash, id)
+    }
+
     /// The state after a block, and the block's header.
-    fn state(&self, id: Option<BlockId>) -> RpcResult<(StateView, alloy_consensus::Header)> {
+    fn state_and_header(
+        &self,
+        id: Option<BlockId>,
+    ) -> RpcResult<(StateView, alloy_consensus::Header)> {
         let view = self.view();
         let id = id.unwrap_or_default();
         let unknown = || header_not_found(id);
         let hash = self.resolve(&view, id)?.ok_or_else(unknown)?;
         let header = view.header(&hash).map_err(internal)?.ok_or_else(unknown)?;
-        Ok((view.state_at(hash).map_err(from_view)?, header))
+        Ok((self.state_at(&view, Some(hash), id)?, header))
+    }
+
+    fn state_at(
+        &self,
+        view: &Arc<ChainView>,
+        hash: Option<B256>,
+        id: BlockId,
+    ) -> RpcResult<StateView> {
+        let hash = hash.ok_or_else(|| header_not_found(id))?;
+        view.state_at(hash).map_err(|problem| match problem {
+            ViewError::UnknownBlock(_) => header_not_found(id),
+            other => from_view(other),
+        })
     }
 
     /// What calls on the state after a block run in; `header` is that block's.
@@ -154,39 +184,4 @@ impl Eth {
             gas_cap: self.limits.call_gas_max,
         }
     }
-}
-
-/// Reads parameters one after the other.
-struct Args<'a>(jsonrpsee::types::params::ParamsSequence<'a>);
-
-impl<'a> Args<'a> {
-    fn of(params: &'a Params<'a>) -> Self {
-        Self(params.sequence())
-    }
-
-    fn next<T: DeserializeOwned>(&mut self) -> RpcResult<T> {
-        self.0.next().map_err(error::bad_params)
-    }
-
-    fn optional<T: DeserializeOwned>(&mut self) -> RpcResult<Option<T>> {
-        self.0.optional_next().map_err(error::bad_params)
-    }
-}
-
-/// What registering a method may answer.
-type Registered = Result<(), jsonrpsee::core::RegisterMethodError>;
-/// A module of public methods.
-type Module = jsonrpsee::RpcModule<Eth>;
-
-/// Adds a method that reads the chain, on a thread where it may wait for the disk.
-fn method<R>(
-    module: &mut Module,
-    name: &'static str,
-    f: impl Fn(&Eth, &mut Args<'_>) -> RpcResult<R> + Clone + Send + Sync + 'static,
-) -> Registered
-where
-    R: serde::Serialize + Clone + Send + 'static,
-{
-    module.register_blocking_method(name, move |params, eth, _| f(&eth, &mut Args::of(&params)))?;
-    Ok(())
 }

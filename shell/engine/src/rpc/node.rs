@@ -4,7 +4,7 @@ use super::{
     Args, Eth, Module, Registered, RpcResult, convert,
     debug::client_version,
     error::{internal, invalid_params, unknown_block},
-    forks, method,
+    forks, method, quick,
 };
 use crate::view::{ChainView, REWIND_BLOCKS_MAX};
 use alloy_eips::BlockId;
@@ -28,7 +28,7 @@ pub(crate) struct Syncing {
 }
 
 pub(super) fn register(module: &mut Module) -> Registered {
-    method(module, "eth_syncing", |eth, _| Ok(syncing(eth)))?;
+    quick(module, "eth_syncing", |eth, _| Ok(syncing(eth)))?;
     method(module, "eth_config", |eth, _| {
         let view = eth.view();
         let genesis = view.canonical_hash(0).map_err(internal)?;
@@ -43,7 +43,7 @@ pub(super) fn register(module: &mut Module) -> Registered {
     method(module, "debug_proofsSyncStatus", |eth, _| {
         proofs_status(eth)
     })?;
-    method(module, "eth_baseFee", |eth, _| {
+    quick(module, "eth_baseFee", |eth, _| {
         let view = eth.view();
         let header = view.header(&view.head.hash).map_err(internal)?;
         let header = header.ok_or_else(|| unknown_block("latest"))?;
@@ -60,8 +60,8 @@ pub(super) fn register(module: &mut Module) -> Registered {
         "eth_getTransactionBySenderAndNonce",
         transaction_by_sender,
     )?;
-    method(module, "admin_nodeInfo", |eth, _| node_info(eth))?;
-    method(module, "admin_peers", |_, _| Ok(json!([])))
+    quick(module, "admin_nodeInfo", |eth, _| node_info(eth))?;
+    quick(module, "admin_peers", |_, _| Ok(json!([])))
 }
 
 /// The answer of `eth_syncing`: `false`, or how far we are.
@@ -138,7 +138,7 @@ fn storage_values(eth: &Eth, args: &mut Args<'_>) -> RpcResult<Value> {
             "too many slots (max {STORAGE_VALUES_MAX})"
         )));
     }
-    let (state, _) = eth.state(id)?;
+    let state = eth.state(id)?;
     let mut answer = Map::new();
     for (address, slots) in wanted {
         let values = slots
@@ -196,7 +196,7 @@ fn transaction_by_sender(eth: &Eth, args: &mut Args<'_>) -> RpcResult<Value> {
 fn nonce_at(eth: &Eth, view: &ChainView, sender: Address, number: u64) -> RpcResult<u64> {
     let hash = view.canonical_hash(number).map_err(internal)?;
     let hash = hash.ok_or_else(|| unknown_block(number))?;
-    let (state, _) = eth.state(Some(hash.into()))?;
+    let state = eth.state(Some(hash.into()))?;
     let account = state.account(sender).map_err(internal)?;
     Ok(account.unwrap_or_default().nonce)
 }

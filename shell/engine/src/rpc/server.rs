@@ -1,14 +1,11 @@
 //! Starting and stopping the servers.
 
 use super::{
-    Eth, Module, Registered, blocks,
-    courtesy::Courteous,
-    debug, dump, fees, filters,
+    Eth, Module, Registered, blocks, debug, dump, fees, filters,
+    front::Front,
     gate::{Gate, Rules},
     ipc::{self, IpcServer},
-    method, node, simulate, state, submit, subscriptions,
-    throttle::Throttled,
-    trace, transactions, witness,
+    node, quick, simulate, state, submit, subscriptions, trace, transactions, witness,
 };
 use crate::{
     config::RpcAccess,
@@ -99,18 +96,20 @@ pub(crate) async fn start_public(
             None => config(&eth),
         };
         let config = config.build();
-        servers.http = Some(listen(&eth.api, addr, config, gate.clone(), methods).await?);
+        servers.http = Some(listen(&eth, addr, config, gate.clone(), methods).await?);
     }
     if let Some(addr) = access.ws_addr {
         let methods = public_methods(eth.clone(), &access.ws_apis);
         let config = config(&eth).ws_only().build();
-        servers.ws = Some(listen(&eth.api, addr, config, gate, methods).await?);
+        servers.ws = Some(listen(&eth, addr, config, gate, methods).await?);
     }
     if let Some(path) = &access.ipc_path {
         let (limits, metrics) = (eth.limits, eth.api.metrics.clone());
-        let methods = public_methods(eth, &crate::config::NAMESPACES.map(str::to_owned));
-        let methods = methods.map_err(|e| StartError::Internal(e.to_string()))?;
-        servers.ipc = Some(ipc::start(path, methods, limits, metrics)?);
+        let courtesy = eth.api.courtesy.clone();
+        let methods = local_methods(eth)?;
+        let counter = CountCalls::new(metrics, methods.clone());
+        let front = Front::new(counter, Some(courtesy), limits.response_bytes_max);
+        servers.ipc = Some(ipc::start(path, methods, limits, front)?);
     }
     Ok(servers)
 }
@@ -130,12 +129,12 @@ pub(crate) async fn start_auth(
         vhosts: access.auth_vhosts.clone(),
         ..Rules::default()
     });
-    let api = eth.api.clone();
-    listen(&api, addr, config, gate, auth_methods(eth)).await
+    let methods = auth_methods(eth.clone());
+    listen(&eth, addr, config, gate, methods).await
 }
 
 async fn listen(
-    api: &Api,
+    eth: &Eth,
     addr: SocketAddr,
     config: ServerConfig,
     gate: Gate,
@@ -143,20 +142,13 @@ async fn listen(
 ) -> Result<Running, StartError> {
     let methods = methods.map_err(|e| StartError::Internal(e.to_string()))?;
     let failed = |source| StartError::Listen { addr, source };
-    let courtesy = gate.is_public().then(|| api.courtesy.clone());
-    let courteous = move |methods| Courteous {
-        methods,
-        courtesy: courtesy.clone(),
-    };
+    let courtesy = gate.is_public().then(|| eth.api.courtesy.clone());
+    let counter = CountCalls::new(eth.api.metrics.clone(), methods.clone());
+    let front = Front::new(counter, courtesy, eth.limits.response_bytes_max);
     let server = Server::builder()
         .set_config(config)
         .set_http_middleware(tower::ServiceBuilder::new().layer(gate))
-        .set_rpc_middleware(
-            RpcServiceBuilder::new()
-                .layer(CountCalls::new(api.metrics.clone(), methods.clone()))
-                .layer_fn(Throttled)
-                .layer_fn(courteous),
-        )
+        .set_rpc_middleware(RpcServiceBuilder::new().layer(front))
         .build(addr)
         .await
         .map_err(failed)?;
@@ -212,7 +204,7 @@ fn register_modules(module: &mut Module, namespaces: &[String]) -> Registered {
         .chain(["rpc"])
         .map(|namespace| (namespace, "1.0"))
         .collect();
-    method(module, "rpc_modules", move |_, _| Ok(versions.clone()))
+    quick(module, "rpc_modules", move |_, _| Ok(versions.clone()))
 }
 
 /// All public methods, for calls without a server.

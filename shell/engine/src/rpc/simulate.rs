@@ -3,7 +3,7 @@
 use super::{
     Args, Eth, Module, Registered, RpcResult, convert,
     error::{error, from_call, internal, invalid_params, revert_message, server},
-    method,
+    patient,
 };
 use crate::{block::ChainBlock, store::BlockBody, view::StateView};
 use alloy_eips::{BlockId, eip4895::Withdrawal};
@@ -22,7 +22,7 @@ const REVERTED: i32 = 3;
 const VM_ERROR: i32 = -32_015;
 
 pub(super) fn register(module: &mut Module) -> Registered {
-    method(module, "eth_simulateV1", simulate_v1)
+    patient(module, "eth_simulateV1", simulate_v1)
 }
 
 fn simulate_v1(eth: &Eth, args: &mut Args<'_>) -> RpcResult<Vec<Value>> {
@@ -34,7 +34,7 @@ fn simulate_v1(eth: &Eth, args: &mut Args<'_>) -> RpcResult<Vec<Value>> {
     }
     let full = payload.return_full_transactions;
     let turn = eth.turns.take(&eth.limits, None)?;
-    let (state, base) = eth.state(id)?;
+    let (state, base) = eth.state_and_header(id)?;
     let env = SimulateEnv {
         chain: &eth.api.chain,
         base: &base,

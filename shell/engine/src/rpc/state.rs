@@ -3,8 +3,9 @@
 use super::{
     Args, Eth, Module, Registered, RpcResult, convert,
     error::{from_call, from_trace, from_view, internal, invalid_params, reverted, server},
-    method,
+    method, patient, quick_if,
     slot::Slot,
+    state_is_near,
 };
 use alloy_eips::{BlockId, BlockNumberOrTag};
 use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, keccak256};
@@ -24,40 +25,44 @@ pub(super) fn register(module: &mut Module) -> Registered {
 }
 
 fn register_accounts(module: &mut Module) -> Registered {
-    method(module, "eth_getBalance", |eth, args| {
+    quick_if(module, "eth_getBalance", state_is_near(1), |eth, args| {
         let (address, id): (Address, _) = (args.next()?, args.optional()?);
-        let account = eth.state(id)?.0.account(address).map_err(internal)?;
+        let account = eth.state(id)?.account(address).map_err(internal)?;
         Ok(convert::quantity(account.unwrap_or_default().balance))
     })?;
-    method(module, "eth_getCode", |eth, args| {
+    quick_if(module, "eth_getCode", state_is_near(1), |eth, args| {
         let (address, id): (Address, _) = (args.next()?, args.optional()?);
-        let state = eth.state(id)?.0;
+        let state = eth.state(id)?;
         let account = state
             .account(address)
             .map_err(internal)?
             .unwrap_or_default();
         state.code(account.code_hash).map_err(internal)
     })?;
-    method(module, "eth_getStorageAt", |eth, args| {
+    quick_if(module, "eth_getStorageAt", state_is_near(2), |eth, args| {
         let (address, slot): (Address, Slot) = (args.next()?, args.next()?);
         let id = args.optional()?;
         let value = eth
             .state(id)?
-            .0
             .storage(address, slot.key)
             .map_err(internal)?;
         Ok(B256::from(value))
     })?;
-    method(module, "eth_getTransactionCount", |eth, args| {
-        let (address, id): (Address, Option<BlockId>) = (args.next()?, args.optional()?);
-        let account = eth.state(id)?.0.account(address).map_err(internal)?;
-        let nonce = account.unwrap_or_default().nonce;
-        if id == Some(BlockId::Number(BlockNumberOrTag::Pending)) {
-            let next = eth.api.pool.next_nonce(address).unwrap_or_default();
-            return Ok(convert::quantity(nonce.max(next)));
-        }
-        Ok(convert::quantity(nonce))
-    })?;
+    quick_if(
+        module,
+        "eth_getTransactionCount",
+        state_is_near(1),
+        |eth, args| {
+            let (address, id): (Address, Option<BlockId>) = (args.next()?, args.optional()?);
+            let account = eth.state(id)?.account(address).map_err(internal)?;
+            let nonce = account.unwrap_or_default().nonce;
+            if id == Some(BlockId::Number(BlockNumberOrTag::Pending)) {
+                let next = eth.api.pool.next_nonce(address).unwrap_or_default();
+                return Ok(convert::quantity(nonce.max(next)));
+            }
+            Ok(convert::quantity(nonce))
+        },
+    )?;
     method(module, "eth_getProof", proof)
 }
 
@@ -69,7 +74,7 @@ fn proof(eth: &Eth, args: &mut Args<'_>) -> RpcResult<Value> {
             "at most {PROOF_SLOTS_MAX} slots can be proven"
         )));
     }
-    let (state, _) = eth.state(id)?;
+    let state = eth.state(id)?;
     let trie = state.trie().map_err(from_view)?;
     let hashed: Vec<B256> = slots
         .iter()
@@ -108,7 +113,7 @@ fn register_calls(module: &mut Module) -> Registered {
         let id: Option<BlockId> = args.optional()?;
         let overrides: Option<StateOverride> = args.optional()?;
         let block: Option<BlockOverrides> = args.optional()?;
-        let (state, header) = eth.state(id)?;
+        let (state, header) = eth.state_and_header(id)?;
         let env = eth.call_env(&state, &header);
         let outcome = call::call(&env, &request, overrides, block).map_err(from_call)?;
         if outcome.success {
@@ -127,12 +132,12 @@ fn register_calls(module: &mut Module) -> Registered {
             state: args.optional()?,
             block: args.optional()?,
         };
-        let (state, header) = eth.state(id)?;
+        let (state, header) = eth.state_and_header(id)?;
         let env = eth.call_env(&state, &header);
         let gas = call::estimate_gas(&env, setup).map_err(from_call)?;
         Ok(convert::quantity(gas))
     })?;
-    method(module, "eth_createAccessList", create_access_list)
+    patient(module, "eth_createAccessList", create_access_list)
 }
 
 fn create_access_list(eth: &Eth, args: &mut Args<'_>) -> RpcResult<Value> {
@@ -144,7 +149,7 @@ fn create_access_list(eth: &Eth, args: &mut Args<'_>) -> RpcResult<Value> {
         block: None,
     };
     let turn = eth.turns.take(&eth.limits, None)?;
-    let (state, header) = eth.state(id)?;
+    let (state, header) = eth.state_and_header(id)?;
     let env = eth.call_env(&state, &header);
     let touched = trace::create_access_list(&env, setup, &turn.budget).map_err(from_trace)?;
     let mut answer = json!({

@@ -6,7 +6,7 @@ use super::{
     error::{conditional_rejected, error, from_pool, internal, limit_exceeded, server},
     receipt_fees::BlockFees,
 };
-use crate::pool::conditional;
+use crate::pool::{Pool, PoolError, conditional};
 use alloy_primitives::{B256, Bytes};
 use alloy_rpc_types_eth::erc4337::TransactionConditional;
 use jsonrpsee::types::ErrorObjectOwned;
@@ -90,10 +90,25 @@ async fn add(
     bytes: Bytes,
     conditional: Option<Arc<TransactionConditional>>,
 ) -> Result<B256, ErrorObjectOwned> {
+    let added = add_to_pool(eth, bytes, conditional).await;
+    added
+        .ok_or_else(|| internal("the pool panicked"))?
+        .map_err(from_pool)
+}
+
+/// Takes a transaction into the pool: in place if checking it costs one recovery of a sender and
+/// little else, which is less than handing it over and back. `None` if the pool panicked.
+pub(crate) async fn add_to_pool(
+    eth: &Eth,
+    bytes: Bytes,
+    conditional: Option<Arc<TransactionConditional>>,
+) -> Option<Result<B256, PoolError>> {
     let (pool, view) = (eth.api.pool.clone(), eth.view());
+    if Pool::is_cheap(&bytes) {
+        return Some(pool.add_conditional(&bytes, conditional, &view));
+    }
     let add = move || pool.add_conditional(&bytes, conditional, &view);
-    let added = tokio::task::spawn_blocking(add).await;
-    added.map_err(internal)?.map_err(from_pool)
+    eth.crew.run(add).await
 }
 
 /// Sends a transaction and answers with its receipt once a block holds it.
@@ -181,7 +196,7 @@ fn check(eth: &Eth, conditional: &TransactionConditional) -> RpcResult<()> {
         states.push(head.parent_hash);
     }
     for hash in states {
-        let (state, _) = eth.state(Some(hash.into()))?;
+        let state = eth.state(Some(hash.into()))?;
         conditional::check_state(conditional, &state)
             .map_err(|e| conditional_rejected(format!("failed state check: {e}")))?;
     }

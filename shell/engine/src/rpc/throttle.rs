@@ -1,18 +1,11 @@
 //! How many calls one connection may make.
 //!
-//! In: calls of a connection whose gate put a [`Throttle`] beside them. Out: the server's answer,
-//! or an error once the connection has used up its calls of this second. A batch counts as many
-//! calls as it holds.
+//! In: numbers of calls. Out: whether the connection has as many left in this second.
 
 use super::error::limit_exceeded;
-use futures::future::{Either, ready};
-use jsonrpsee::{
-    core::middleware::{Batch, Notification, RpcServiceT},
-    server::MethodResponse,
-    types::{ErrorObjectOwned, Id, Request},
-};
+use jsonrpsee::types::ErrorObjectOwned;
 use parking_lot::Mutex;
-use std::{future::Future, sync::Arc, time::Instant};
+use std::{sync::Arc, time::Instant};
 
 /// A bucket that holds the calls of one second and fills again steadily.
 #[derive(Clone, Debug)]
@@ -58,53 +51,6 @@ impl Throttle {
         limit_exceeded(format!(
             "too many requests: a connection may make {most} calls per second"
         ))
-    }
-}
-
-/// The server's methods behind the connection's [`Throttle`].
-#[derive(Clone, Debug)]
-pub(crate) struct Throttled<S>(pub(crate) S);
-
-impl<S> RpcServiceT for Throttled<S>
-where
-    S: RpcServiceT<
-            MethodResponse = MethodResponse,
-            BatchResponse = MethodResponse,
-            NotificationResponse = MethodResponse,
-        > + Send
-        + Sync,
-{
-    type MethodResponse = MethodResponse;
-    type NotificationResponse = MethodResponse;
-    type BatchResponse = MethodResponse;
-
-    fn call<'a>(&self, request: Request<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
-        if let Some(throttle) = request.extensions().get::<Throttle>()
-            && !throttle.take(1, Instant::now())
-        {
-            let refusal = throttle.refusal();
-            return Either::Left(ready(MethodResponse::error(request.id, refusal)));
-        }
-        Either::Right(self.0.call(request))
-    }
-
-    fn batch<'a>(&self, mut batch: Batch<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
-        let count = batch.len();
-        let throttle = batch.extensions().get::<Throttle>().cloned();
-        if let Some(throttle) = throttle
-            && !throttle.take(count, Instant::now())
-        {
-            let refusal = throttle.refusal();
-            return Either::Left(ready(MethodResponse::error(Id::Null, refusal)));
-        }
-        Either::Right(self.0.batch(batch))
-    }
-
-    fn notification<'a>(
-        &self,
-        n: Notification<'a>,
-    ) -> impl Future<Output = MethodResponse> + Send + 'a {
-        self.0.notification(n)
     }
 }
 

@@ -6,7 +6,7 @@
 use super::{
     Args, Eth, Module, Registered, RpcResult,
     error::{from_trace, from_view, internal, invalid_params, server},
-    method,
+    patient,
 };
 use crate::{block::ChainBlock, view::ChainView};
 use alloy_consensus::Header;
@@ -48,20 +48,20 @@ struct Replayed {
 }
 
 pub(super) fn register(module: &mut Module) -> Registered {
-    method(module, "debug_traceTransaction", trace_transaction)?;
-    method(module, "debug_traceBlockByNumber", |eth, args| {
+    patient(module, "debug_traceTransaction", trace_transaction)?;
+    patient(module, "debug_traceBlockByNumber", |eth, args| {
         let (tag, options): (BlockNumberOrTag, _) = (args.next()?, args.optional()?);
         trace_known_block(eth, tag.into(), &options.unwrap_or_default())
     })?;
-    method(module, "debug_traceBlockByHash", |eth, args| {
+    patient(module, "debug_traceBlockByHash", |eth, args| {
         let (hash, options): (B256, _) = (args.next()?, args.optional()?);
         trace_known_block(eth, hash.into(), &options.unwrap_or_default())
     })?;
-    method(module, "debug_traceBlock", |eth, args| {
+    patient(module, "debug_traceBlock", |eth, args| {
         let (rlp, options): (Bytes, Option<TraceOptions>) = (args.next()?, args.optional()?);
         trace_block(eth, &decode_block(&rlp)?, &options.unwrap_or_default())
     })?;
-    method(module, "debug_traceCall", trace_call)
+    patient(module, "debug_traceCall", trace_call)
 }
 
 fn trace_transaction(eth: &Eth, args: &mut Args<'_>) -> RpcResult<Box<RawValue>> {
@@ -138,7 +138,7 @@ fn trace_call(eth: &Eth, args: &mut Args<'_>) -> RpcResult<Box<RawValue>> {
         });
     }
     let mut turn = eth.turns.take(&eth.limits, timeout(&options)?)?;
-    let (state, header) = eth.state(Some(id))?;
+    let (state, header) = eth.state_and_header(Some(id))?;
     let env = eth.call_env(&state, &header);
     trace::trace_call(&env, setup, &options, &mut turn.budget).map_err(from_trace)
 }

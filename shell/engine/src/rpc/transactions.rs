@@ -1,6 +1,6 @@
 //! Looking into the pool.
 
-use super::{Module, Registered, RpcResult, convert, error::internal, method};
+use super::{Module, Registered, RpcResult, convert, error::internal, method, quick};
 use crate::pool::PoolTx;
 use alloy_consensus::Transaction as _;
 use alloy_primitives::Address;
@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use std::{collections::BTreeMap, sync::Arc};
 
 pub(super) fn register(module: &mut Module) -> Registered {
-    method(module, "txpool_status", |eth, _| {
+    quick(module, "txpool_status", |eth, _| {
         let (pending, queued) = eth.api.pool.counts();
         let count = |n: usize| convert::quantity(n as u64);
         Ok(json!({ "pending": count(pending), "queued": count(queued) }))

@@ -6,7 +6,7 @@
 use super::{
     Args, Eth, Module, Registered, RpcResult,
     error::{from_view, internal, invalid_params, server},
-    method,
+    patient,
 };
 use crate::{
     block::verify_transactions,
@@ -39,15 +39,15 @@ struct Witness {
 }
 
 pub(super) fn register(module: &mut Module) -> Registered {
-    method(module, "debug_executionWitness", |eth, args| {
+    patient(module, "debug_executionWitness", |eth, args| {
         let id: BlockId = args.next()?;
         of_block(eth, id)
     })?;
-    method(module, "debug_executionWitnessByBlockHash", |eth, args| {
+    patient(module, "debug_executionWitnessByBlockHash", |eth, args| {
         let hash: B256 = args.next()?;
         of_block(eth, hash.into())
     })?;
-    method(module, "debug_executePayload", of_payload)
+    patient(module, "debug_executePayload", of_payload)
 }
 
 fn of_block(eth: &Eth, id: BlockId) -> RpcResult<Witness> {

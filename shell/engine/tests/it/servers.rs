@@ -343,6 +343,32 @@ async fn the_socket_of_local_processes_speaks_as_geths_does() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn local_processes_may_not_flood_either() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("opal.ipc");
+    let _driver = start(|config| {
+        config.rpc_access.ipc_path = Some(path.clone());
+        config.rpc.calls_per_second_max = 2;
+    })
+    .await;
+    let mut ipc = Ipc::connect(&path).await;
+    let good = request("eth_chainId");
+    ipc.send(&format!("[{good},{good},{good}]")).await;
+    assert_eq!(ipc.next().await["error"]["code"], -32005, "three at once");
+    ipc.send(&format!("[{good},{good}]")).await;
+    assert_eq!(ipc.next().await.as_array().unwrap().len(), 2);
+    ipc.send(&good.repeat(3)).await;
+    let mut refused = 0;
+    for _ in 0..3 {
+        refused += usize::from(ipc.next().await["error"]["code"] == -32005);
+    }
+    assert!(refused > 0, "the bucket was empty");
+    let mut another = Ipc::connect(&path).await;
+    another.send(&good).await;
+    assert!(another.next().await["result"].is_string());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn calls_over_the_socket_and_the_cache_are_counted() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("opal.ipc");
