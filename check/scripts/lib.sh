@@ -24,7 +24,7 @@ fi
 
 FREE_PORTS=()
 for port in l1-rpc l1-beacon l1-control sequencer-rpc sequencer-engine sequencer-node \
-  verifier-rpc verifier-engine verifier-node batcher proposer; do
+  verifier-rpc verifier-engine verifier-node batcher batcher-metrics proposer; do
   FREE_PORTS+=("--port.$port" 0)
 done
 

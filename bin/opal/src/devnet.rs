@@ -194,6 +194,13 @@ struct PortArgs {
     /// Admin RPC of the batcher.
     #[arg(long = "port.batcher", value_name = "PORT", default_value_t = 9548)]
     batcher: u16,
+    /// Metrics of the batcher.
+    #[arg(
+        long = "port.batcher-metrics",
+        value_name = "PORT",
+        default_value_t = 7301
+    )]
+    batcher_metrics: u16,
     /// Admin RPC of the proposer.
     #[arg(long = "port.proposer", value_name = "PORT", default_value_t = 9560)]
     proposer: u16,
@@ -287,6 +294,7 @@ impl PortArgs {
             verifier_engine: self.verifier_engine,
             verifier_node: self.verifier_node,
             batcher: self.batcher,
+            batcher_metrics: self.batcher_metrics,
             proposer: self.proposer,
         }
     }

@@ -56,6 +56,8 @@ pub struct BatcherConfig {
     pub rpc_addr: SocketAddr,
     /// Whether the RPC server offers `admin_*` (`rpc.enable-admin`).
     pub enable_admin: bool,
+    /// Where metrics are served, if anywhere (`metrics.enabled`).
+    pub metrics_addr: Option<SocketAddr>,
     /// Sending (`num-confirmations`, `fee-limit-multiplier`, `max-pending-tx`, …).
     pub tx_manager: TxManagerConfig,
 }
@@ -80,6 +82,7 @@ impl BatcherConfig {
             stopped: false,
             rpc_addr: SocketAddr::from((Ipv4Addr::LOCALHOST, 8548)),
             enable_admin: false,
+            metrics_addr: None,
             tx_manager: TxManagerConfig::default(),
         }
     }
@@ -140,14 +143,7 @@ pub enum BatcherError {
     /// The transaction manager cannot start.
     #[error("batcher: {0}")]
     TxManager(#[from] opal_txmgr::StartError),
-    /// The RPC server cannot listen.
-    #[error(
-        "batcher: cannot listen on {address}: {problem}; is another batcher running, or the port taken?"
-    )]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// The system's words.
-        problem: String,
-    },
+    /// A server cannot listen.
+    #[error("batcher: {0}")]
+    Listen(#[from] opal_txmgr::serve::ListenError),
 }

@@ -6,9 +6,9 @@
 //! Invariant: no state outlives the process. Whatever was lost in a crash or an L1 reorg is found
 //! again by looking at where the safe head stands.
 
-mod admin;
 mod config;
 mod load;
+mod metrics;
 mod service;
 mod worker;
 

@@ -1,15 +1,18 @@
 //! The public handle, and the start of everything behind it.
 
 use crate::{
-    admin,
     config::{BatcherConfig, BatcherError, DataAvailability},
+    metrics,
     worker::{Command, Worker},
 };
-use alloy_primitives::{B256, keccak256};
-use jsonrpsee::server::ServerHandle;
+use alloy_primitives::{B256, U256, keccak256};
+use opal_protocol::L1Ref;
 use opal_rpc::{EthClient, RollupClient};
 use opal_submission::Submission;
-use opal_txmgr::{SentTx, TxManager, TxManagerConfig, prepare_blob_proofs};
+use opal_txmgr::{
+    SentTx, TxManager, TxManagerConfig, prepare_blob_proofs,
+    serve::{AdminMethod, AdminServer, serve_metrics},
+};
 use std::{net::SocketAddr, sync::Arc, time::SystemTime};
 use tokio::{
     sync::{Mutex, mpsc, watch},
@@ -18,6 +21,13 @@ use tokio::{
 
 /// Admin commands that may wait.
 const MAX_COMMANDS: usize = 16;
+
+/// The admin methods.
+const METHODS: [AdminMethod<Command>; 3] = [
+    ("admin_startBatcher", Command::Start),
+    ("admin_stopBatcher", Command::Stop),
+    ("admin_flushBatcher", Command::Flush),
+];
 
 /// Figures to watch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,16 +38,30 @@ pub struct BatcherStatus {
     pub backlog_blocks: u64,
     /// Transactions of those that are loaded, in bytes.
     pub backlog_bytes: usize,
+    /// L2 blocks that are loaded and in no closed channel.
+    pub blocks_pending: usize,
     /// Channels closed so far.
     pub channels_closed: u64,
+    /// Bytes before and after compression of the last channel that was closed.
+    pub channel_bytes: [usize; 2],
+    /// The same of all channels closed so far.
+    pub channel_bytes_total: [u64; 2],
     /// Channels closed and not safe yet.
     pub channels_pending: usize,
+    /// Batcher transactions handed over for sending so far.
+    pub txs_submitted: u64,
+    /// Batcher transactions given up so far.
+    pub txs_failed: u64,
     /// Batcher transactions confirmed so far.
     pub txs_confirmed: u64,
     /// Compressed bytes put into transactions so far.
     pub bytes_sent: u64,
     /// The last confirmed transaction.
     pub last_tx: Option<SentTx>,
+    /// L1's head as the rollup node sees it.
+    pub l1_head: L1Ref,
+    /// Wei that the account has.
+    pub balance: U256,
     /// What is wrong at present, in words; `None` when all is well.
     pub error: Option<String>,
 }
@@ -46,8 +70,8 @@ pub struct BatcherStatus {
 #[derive(Clone, Debug)]
 pub struct BatcherHandle {
     status: watch::Receiver<BatcherStatus>,
-    rpc_addr: SocketAddr,
-    rpc: ServerHandle,
+    rpc: AdminServer,
+    metrics_addr: Option<SocketAddr>,
     tx_manager: TxManager,
     stop: Arc<watch::Sender<bool>>,
     task: Arc<Mutex<Option<JoinHandle<()>>>>,
@@ -61,7 +85,13 @@ impl BatcherHandle {
 
     /// URL of the RPC server.
     pub fn rpc_url(&self) -> String {
-        format!("http://{}", self.rpc_addr)
+        self.rpc.url()
+    }
+
+    /// URL of the metrics, if they are served.
+    pub fn metrics_url(&self) -> Option<String> {
+        self.metrics_addr
+            .map(|addr| format!("http://{addr}/metrics"))
     }
 
     /// Stops posting and ends all tasks; returns when they have ended. What is on its way to L1
@@ -71,9 +101,7 @@ impl BatcherHandle {
         if let Some(task) = self.task.lock().await.take() {
             let _ = task.await;
         }
-        // An error means that it has stopped already.
-        let _ = self.rpc.stop();
-        self.rpc.clone().stopped().await;
+        self.rpc.shutdown().await;
         self.tx_manager.shutdown().await;
     }
 }
@@ -104,15 +132,28 @@ pub async fn start(
         );
     }
     let submission = Submission::new(config.submission(), chain.clone(), seed(address.as_slice()))?;
-    let tx_manager = TxManager::start(tx_config, l1, config.signer.clone()).await?;
+    let tx_manager = TxManager::start(tx_config, l1.clone(), config.signer.clone()).await?;
     let (commands, received) = mpsc::channel(MAX_COMMANDS);
-    let (rpc_addr, rpc) = admin::serve(config.rpc_addr, config.enable_admin, commands).await?;
+    let methods = if config.enable_admin {
+        &METHODS[..]
+    } else {
+        &[]
+    };
+    let rpc = AdminServer::start(config.rpc_addr, methods, commands).await?;
     let (status_tx, status) = watch::channel(BatcherStatus::default());
     let (stop, mut stopped) = watch::channel(false);
+    let metrics_addr = match config.metrics_addr {
+        Some(addr) => {
+            let (status, sending) = (status.clone(), tx_manager.status());
+            let page = move || metrics::page(&status.borrow(), &sending.borrow());
+            Some(serve_metrics(addr, page, stop.subscribe()).await?)
+        }
+        None => None,
+    };
     let worker = Worker::new(
         config,
         chain,
-        l2,
+        [l1, l2],
         rollup,
         tx_manager.clone(),
         submission,
@@ -125,11 +166,11 @@ pub async fn start(
             _ = stopped.wait_for(|stop| *stop) => {}
         }
     });
-    tracing::info!(%address, inbox_rpc = %rpc_addr, "batcher started");
+    tracing::info!(%address, rpc = rpc.url(), "batcher started");
     Ok(BatcherHandle {
         status,
-        rpc_addr,
         rpc,
+        metrics_addr,
         tx_manager,
         stop: Arc::new(stop),
         task: Arc::new(Mutex::new(Some(task))),
@@ -146,5 +187,3 @@ fn seed(address: &[u8]) -> B256 {
     preimage.extend_from_slice(address);
     keccak256(preimage)
 }
-
-pub(crate) type Commands = mpsc::Sender<Command>;

@@ -1,14 +1,19 @@
 //! The loop: one owner of the submission.
 
 use crate::{config::BatcherConfig, load, service::BatcherStatus};
+use alloy_eips::BlockNumberOrTag;
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use opal_protocol::{L1Id, L2Ref, RollupConfig};
 use opal_rpc::{EthClient, RollupClient, SyncStatus};
 use opal_submission::{PushError, RollupStatus, Submission, Trace, TxData, TxId, Verdict};
-use opal_txmgr::{SendError, SentTx, TxCandidate, TxManager, intrinsic_gas};
-use std::{pin::pin, sync::Arc};
+use opal_txmgr::{SendError, SentTx, TxCandidate, TxManager, intrinsic_gas, serve::Answer};
+use std::{
+    pin::pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio::{
-    sync::{mpsc, oneshot, watch},
+    sync::{mpsc, watch},
     time::MissedTickBehavior,
 };
 
@@ -17,8 +22,8 @@ const LOAD_MAX: u64 = 512;
 /// Transactions handed to the transaction manager and not confirmed, at most.
 const IN_FLIGHT_MAX: usize = 64;
 
-/// Answers an admin command.
-pub(crate) type Answer = oneshot::Sender<Result<(), String>>;
+/// How often the account's balance is looked at, for the metrics.
+const BALANCE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// What an operator may ask for.
 #[derive(Debug)]
@@ -33,6 +38,7 @@ type Sent = (TxId, Result<SentTx, SendError>);
 pub(crate) struct Worker {
     config: BatcherConfig,
     chain: Arc<RollupConfig>,
+    l1: EthClient,
     l2: EthClient,
     rollup: RollupClient,
     tx_manager: TxManager,
@@ -43,6 +49,7 @@ pub(crate) struct Worker {
     status_tx: watch::Sender<BatcherStatus>,
     status: BatcherStatus,
     is_catching_up: bool,
+    balance_at: Option<Instant>,
 }
 
 impl Worker {
@@ -50,7 +57,7 @@ impl Worker {
     pub(crate) fn new(
         config: BatcherConfig,
         chain: Arc<RollupConfig>,
-        l2: EthClient,
+        [l1, l2]: [EthClient; 2],
         rollup: RollupClient,
         tx_manager: TxManager,
         submission: Submission,
@@ -64,6 +71,7 @@ impl Worker {
         Self {
             config,
             chain,
+            l1,
             l2,
             rollup,
             tx_manager,
@@ -73,6 +81,7 @@ impl Worker {
             status_tx,
             status,
             is_catching_up: false,
+            balance_at: None,
         }
     }
 
@@ -89,6 +98,7 @@ impl Worker {
                     }
                 }
                 _ = ticks.tick() => {
+                    self.look_at_balance().await;
                     if self.status.is_running {
                         self.tick().await;
                     }
@@ -142,6 +152,7 @@ impl Worker {
                 ));
             }
         };
+        self.status.l1_head = sync.head_l1;
         self.status.backlog_blocks = sync
             .unsafe_l2
             .number
@@ -221,6 +232,7 @@ impl Worker {
                     break;
                 }
             };
+            self.status.txs_submitted += 1;
             self.in_flight
                 .push(async move { (id, pending.outcome().await) }.boxed());
         }
@@ -262,6 +274,7 @@ impl Worker {
                 self.status.last_tx = Some(sent);
             }
             Err(error) => {
+                self.status.txs_failed += 1;
                 self.complain(format!(
                     "a batcher transaction was given up, its blocks are sent again: {error}"
                 ));
@@ -282,6 +295,15 @@ impl Worker {
                     reason,
                 } => {
                     self.status.channels_closed += 1;
+                    self.status.channel_bytes = [raw_bytes, bytes];
+                    for (total, more) in self
+                        .status
+                        .channel_bytes_total
+                        .iter_mut()
+                        .zip([raw_bytes, bytes])
+                    {
+                        *total = total.saturating_add(more as u64);
+                    }
                     tracing::info!(%id, first, last, raw_bytes, bytes, ?reason, "channel closed");
                 }
                 Trace::ChannelLanded {
@@ -298,6 +320,19 @@ impl Worker {
         }
     }
 
+    async fn look_at_balance(&mut self) {
+        let is_recent = |at: Instant| at.elapsed() < BALANCE_INTERVAL;
+        if self.config.metrics_addr.is_none() || self.balance_at.is_some_and(is_recent) {
+            return;
+        }
+        self.balance_at = Some(Instant::now());
+        let (address, latest) = (self.tx_manager.address(), BlockNumberOrTag::Latest);
+        // The metric keeps its last value while L1 does not answer.
+        if let Ok(balance) = self.l1.balance(address, latest).await {
+            self.status.balance = balance;
+        }
+    }
+
     fn complain(&mut self, words: String) {
         if self.status.error.as_ref() != Some(&words) {
             tracing::warn!("{words}");
@@ -310,6 +345,7 @@ impl Worker {
         let sending = self.tx_manager.status().borrow().error.clone();
         let status = BatcherStatus {
             backlog_bytes: held.bytes,
+            blocks_pending: held.blocks_unsubmitted,
             channels_pending: held.channels,
             error: self.status.error.clone().or(sending),
             ..self.status.clone()

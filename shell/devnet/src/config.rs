@@ -138,6 +138,7 @@ pub struct Ports {
     pub verifier_engine: u16,
     pub verifier_node: u16,
     pub batcher: u16,
+    pub batcher_metrics: u16,
     pub proposer: u16,
 }
 

@@ -52,6 +52,9 @@ pub struct L2Endpoints {
     pub verifier: NodeEndpoints,
     /// Admin RPC of the batcher.
     pub batcher: String,
+    /// Metrics of the batcher, for Prometheus.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub batcher_metrics: Option<String>,
     /// Admin RPC of the proposer.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub proposer: Option<String>,

@@ -346,6 +346,8 @@ async fn start_batcher(
     batcher.max_channel_duration = CHANNEL_DURATION_BLOCKS;
     batcher.rpc_addr = SocketAddr::new(config.host, config.ports.batcher);
     batcher.enable_admin = true;
+    let metrics = SocketAddr::new(config.host, config.ports.batcher_metrics);
+    batcher.metrics_addr = Some(metrics);
     batcher.tx_manager = TxManagerConfig::devnet();
     let started = opal_batcher::start(
         batcher,
@@ -389,6 +391,7 @@ fn describe(
             sequencer: sequencer.endpoints(),
             verifier: verifier.endpoints(),
             batcher: batcher.rpc_url(),
+            batcher_metrics: batcher.metrics_url(),
             proposer: None,
         },
         accounts: funded(&home.l2),

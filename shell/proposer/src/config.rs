@@ -173,13 +173,6 @@ pub enum ProposerError {
     #[error("proposer: {0}")]
     TxManager(#[from] opal_txmgr::StartError),
     /// A server cannot listen.
-    #[error(
-        "proposer: cannot listen on {address}: {problem}; is another proposer running, or the port taken?"
-    )]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// The system's words.
-        problem: String,
-    },
+    #[error("proposer: {0}")]
+    Listen(#[from] opal_txmgr::serve::ListenError),
 }

@@ -11,7 +11,6 @@
 //!
 //! spec: protocol/proposals.md
 
-mod admin;
 mod check;
 mod config;
 mod contracts;

@@ -1,18 +1,19 @@
 //! The public handle, and the start of everything behind it.
 
 use crate::{
-    admin,
     config::{ProposerConfig, ProposerError},
     contracts::{self, Contract},
     metrics,
     nodes::Nodes,
-    worker::Worker,
+    worker::{Command, Worker},
 };
 use alloy_primitives::{B256, U256};
-use jsonrpsee::server::ServerHandle;
 use opal_protocol::L2Ref;
 use opal_rpc::{EthClient, RollupClient};
-use opal_txmgr::{SentTx, TxManager, TxManagerConfig};
+use opal_txmgr::{
+    SentTx, TxManager, TxManagerConfig,
+    serve::{AdminMethod, AdminServer, serve_metrics},
+};
 use std::{net::SocketAddr, sync::Arc};
 use tokio::{
     sync::{Mutex, mpsc, watch},
@@ -21,6 +22,12 @@ use tokio::{
 
 /// Admin commands that may wait.
 const MAX_COMMANDS: usize = 16;
+
+/// The admin methods.
+const METHODS: [AdminMethod<Command>; 2] = [
+    ("admin_startProposer", Command::Start),
+    ("admin_stopProposer", Command::Stop),
+];
 
 /// A proposal that L1 has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,8 +64,7 @@ pub struct ProposerStatus {
 #[derive(Clone, Debug)]
 pub struct ProposerHandle {
     status: watch::Receiver<ProposerStatus>,
-    rpc_addr: SocketAddr,
-    rpc: ServerHandle,
+    rpc: AdminServer,
     metrics_addr: Option<SocketAddr>,
     tx_manager: TxManager,
     stop: Arc<watch::Sender<bool>>,
@@ -73,7 +79,7 @@ impl ProposerHandle {
 
     /// URL of the RPC server.
     pub fn rpc_url(&self) -> String {
-        format!("http://{}", self.rpc_addr)
+        self.rpc.url()
     }
 
     /// URL of the metrics, if they are served.
@@ -89,9 +95,7 @@ impl ProposerHandle {
         if let Some(task) = self.task.lock().await.take() {
             let _ = task.await;
         }
-        // An error means that it has stopped already.
-        let _ = self.rpc.stop();
-        self.rpc.clone().stopped().await;
+        self.rpc.shutdown().await;
         self.tx_manager.shutdown().await;
     }
 }
@@ -128,7 +132,12 @@ pub async fn start(
     };
     let tx_manager = TxManager::start(tx_config, l1.clone(), config.signer.clone()).await?;
     let (commands_tx, commands) = mpsc::channel(MAX_COMMANDS);
-    let (rpc_addr, rpc) = admin::serve(config.rpc_addr, config.enable_admin, commands_tx).await?;
+    let methods = if config.enable_admin {
+        &METHODS[..]
+    } else {
+        &[]
+    };
+    let rpc = AdminServer::start(config.rpc_addr, methods, commands_tx).await?;
     let (stop, mut stopped) = watch::channel(false);
     let status = ProposerStatus {
         is_running: true,
@@ -137,8 +146,9 @@ pub async fn start(
     let (status_tx, watched) = watch::channel(status.clone());
     let metrics_addr = match config.metrics_addr {
         Some(addr) => {
-            let figures = (watched.clone(), tx_manager.status());
-            Some(metrics::serve(addr, figures, stop.subscribe()).await?)
+            let (status, sending) = (watched.clone(), tx_manager.status());
+            let page = move || metrics::page(&status.borrow(), &sending.borrow());
+            Some(serve_metrics(addr, page, stop.subscribe()).await?)
         }
         None => None,
     };
@@ -161,10 +171,9 @@ pub async fn start(
             _ = stopped.wait_for(|stop| *stop) => {}
         }
     });
-    tracing::info!(%address, rpc = %rpc_addr, "proposer started");
+    tracing::info!(%address, rpc = rpc.url(), "proposer started");
     Ok(ProposerHandle {
         status: watched,
-        rpc_addr,
         rpc,
         metrics_addr,
         tx_manager,

@@ -9,18 +9,15 @@ use crate::{
 };
 use futures::{FutureExt, future::BoxFuture};
 use opal_rpc::{EthClient, RpcError};
-use opal_txmgr::{SendError, SentTx, TxManager};
+use opal_txmgr::{SendError, SentTx, TxManager, serve::Answer};
 use std::time::{Duration, Instant};
 use tokio::{
-    sync::{mpsc, oneshot, watch},
+    sync::{mpsc, watch},
     time::MissedTickBehavior,
 };
 
 /// How often the account's balance is looked at, for the metrics.
 const BALANCE_INTERVAL: Duration = Duration::from_secs(10);
-
-/// Answers an admin command.
-pub(crate) type Answer = oneshot::Sender<Result<(), String>>;
 
 /// What an operator may ask for.
 #[derive(Debug)]

@@ -246,6 +246,47 @@ async fn the_admin_rpc_starts_stops_and_flushes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn metrics_have_op_batchers_names() {
+    let mut world = World::new().await;
+    world.config.metrics_addr = Some("127.0.0.1:0".parse().unwrap());
+    let batcher = world.start().await;
+    world.rollup.state().build(5, 1, 100);
+    world.until_safe().await;
+    let confirmed = |status: &opal_batcher::BatcherStatus| status.txs_confirmed > 0;
+    let mut watched = batcher.status();
+    let status = watched.wait_for(confirmed).await.unwrap().clone();
+    let page = reqwest::get(batcher.metrics_url().unwrap()).await.unwrap();
+    let page = page.text().await.unwrap();
+    let figure = |name: &str| {
+        let name = format!("op_batcher_default_{name} ");
+        let line = page.lines().find_map(|line| line.strip_prefix(&name));
+        let line = line.unwrap_or_else(|| panic!("{name}is missing in\n{page}"));
+        line.parse::<f64>().unwrap()
+    };
+    assert_eq!([figure("up"), figure("balance")], [1.0, 1.0]);
+    let closed = figure("channel_total{stage=\"closed\"}");
+    assert!(
+        closed >= status.channels_closed as f64 && closed > 0.0,
+        "{page}"
+    );
+    let sent = figure("batcher_tx_total{stage=\"submitted\"}");
+    let landed = figure("batcher_tx_total{stage=\"success\"}");
+    assert!(sent >= landed && landed > 0.0, "{page}");
+    assert_eq!(figure("batcher_tx_total{stage=\"failed\"}"), 0.0);
+    assert!(
+        figure("refs_number{layer=\"l1\",type=\"latest\"}") > 0.0,
+        "{page}"
+    );
+    let [input, output] = [figure("input_bytes_total"), figure("output_bytes_total")];
+    assert!(input > 0.0 && output > 0.0, "{page}");
+    figure("pending_blocks_count{stage=\"added\"}");
+    figure("txmgr_current_nonce");
+    batcher.shutdown().await;
+    // Nobody serves any more.
+    assert!(reqwest::get(batcher.metrics_url().unwrap()).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn admin_methods_are_there_only_if_enabled() {
     let mut world = World::new().await;
     world.config.enable_admin = false;
