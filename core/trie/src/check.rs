@@ -1,8 +1,7 @@
 //! Walks over everything that is stored of a state: for verification.
 
 use crate::{
-    error::TrieError,
-    node::{Child, Kind, NodeReader, Source},
+    child::Child, error::TrieError, node::Node, reader::NodeReader, source::Source,
     state::decode_account,
 };
 use alloy_primitives::B256;
@@ -70,29 +69,21 @@ fn leaves<R: NodeReader>(
     nodes: &mut u64,
     on_leaf: OnLeaf<'_>,
 ) -> Result<(), TrieError> {
-    let node = match child {
-        Child::Empty => return Ok(()),
-        Child::Resident(node) => node.clone(),
-        Child::Stored(hash) => {
-            *nodes = nodes.saturating_add(1);
-            source.load(path, *hash)?
-        }
+    let Some(node) = source.node(child, path)? else {
+        return Ok(());
     };
-    match &node.kind {
-        Kind::Leaf {
+    if child.is_hashed() {
+        *nodes = nodes.saturating_add(1);
+    }
+    match &*node {
+        Node::Leaf {
             path: tail, value, ..
         } => on_leaf(&source.join(path, tail)?, value),
-        Kind::Extension { path: tail, child } => {
+        Node::Extension { path: tail, child } => {
             leaves(source, child, &source.join(path, tail)?, nodes, on_leaf)
         }
-        Kind::Branch { children } => {
-            for (nibble, child) in (0u8..).zip(children.iter()) {
-                if !matches!(child, Child::Empty) {
-                    let below = source.join(path, &Nibbles::from_nibbles_unchecked([nibble]))?;
-                    leaves(source, child, &below, nodes, on_leaf)?;
-                }
-            }
-            Ok(())
-        }
+        Node::Branch(branch) => branch.iter().try_for_each(|(nibble, child)| {
+            leaves(source, child, &source.step(path, nibble)?, nodes, on_leaf)
+        }),
     }
 }

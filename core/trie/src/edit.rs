@@ -7,13 +7,17 @@
 //! `noted paths without a new node` are exactly the nodes to delete.
 
 use crate::{
+    branch::Branch,
+    changes::Notes,
+    child::{Child, Reference},
     error::TrieError,
-    node::{Child, Kind, MAX_PATH_NIBBLES, Node, NodeReader, Source},
+    node::{MAX_PATH_NIBBLES, Node},
+    reader::NodeReader,
+    source::Source,
     state::{Account, encode_account, storage_root_of},
 };
-use alloc::{boxed::Box, sync::Arc, vec::Vec};
-use alloy_primitives::Bytes;
-use alloy_trie::{EMPTY_ROOT_HASH, Nibbles, nodes::RlpNode};
+use alloc::{sync::Arc, vec::Vec};
+use alloy_trie::{EMPTY_ROOT_HASH, Nibbles};
 
 /// What becomes of a key.
 #[derive(Debug)]
@@ -33,25 +37,6 @@ pub(crate) enum Change {
 pub(crate) struct Item {
     pub(crate) key: Nibbles,
     pub(crate) change: Change,
-}
-
-/// What a run of changes does to the stored nodes of one trie.
-#[derive(Debug, Default)]
-pub(crate) struct Notes {
-    /// Paths of stored nodes that changed, moved or went.
-    pub(crate) touched: Vec<Nibbles>,
-    /// New nodes that are stored on their own.
-    pub(crate) puts: Vec<(Nibbles, Bytes)>,
-    /// Where nodes are encoded.
-    pub(crate) buffer: Vec<u8>,
-}
-
-impl Notes {
-    /// Adds what was noted elsewhere in the same trie.
-    pub(crate) fn add(&mut self, other: Self) {
-        self.touched.extend(other.touched);
-        self.puts.extend(other.puts);
-    }
 }
 
 /// A run of changes of one trie.
@@ -109,13 +94,11 @@ impl<'a, R: NodeReader> Edit<'a, R> {
 
     /// Loads the node below `child`, if it is not resident, and answers whether it is a branch.
     pub(crate) fn is_branch(&self, child: &mut Child, path: &Nibbles) -> Result<bool, TrieError> {
-        if let Child::Stored(hash) = child {
-            *child = Child::Resident(self.source.load(path, *hash)?);
-        }
-        Ok(match child {
-            Child::Resident(node) => matches!(node.kind, Kind::Branch { .. }),
-            Child::Empty | Child::Stored(_) => false,
-        })
+        self.source.make_resident(child, path)?;
+        Ok(child
+            .node
+            .as_deref()
+            .is_some_and(|node| matches!(node, Node::Branch(_))))
     }
 
     fn apply_to_branch(
@@ -124,28 +107,22 @@ impl<'a, R: NodeReader> Edit<'a, R> {
         path: &Nibbles,
         mut items: &mut [Item],
     ) -> Result<bool, TrieError> {
-        let Some(Node {
-            kind: Kind::Branch { children },
-            ..
-        }) = self.resident(child, path)?
-        else {
+        let Some((Node::Branch(branch), _)) = self.source.resident(child, path)? else {
             return Ok(false);
         };
         let mut changed = false;
         while let Some(first) = items.first() {
-            let nibble = first.key.get(path.len());
-            let same = items.partition_point(|item| item.key.get(path.len()) <= nibble);
+            let Some(nibble) = first.key.get(path.len()) else {
+                return Err(self.source.malformed(path, DIFFERENT_LENGTHS));
+            };
+            let same = items.partition_point(|item| item.key.get(path.len()) <= Some(nibble));
             let (share, rest) = items.split_at_mut(same);
             if let [one] = share {
                 let rest = one.key.slice(path.len()..);
-                self.source.make_known(children, path, &rest);
+                self.source.make_known(branch, path, &rest);
             }
-            let slot = nibble.and_then(|n| children.get_mut(usize::from(n)));
-            let (Some(nibble), Some(slot)) = (nibble, slot) else {
-                return Err(self.source.malformed(path, DIFFERENT_LENGTHS));
-            };
             let next = self.source.step(path, nibble)?;
-            changed |= self.apply(slot, &next, share)?;
+            changed |= branch.change(nibble, |slot| self.apply(slot, &next, share))?;
             items = rest;
         }
         if changed {
@@ -160,21 +137,15 @@ impl<'a, R: NodeReader> Edit<'a, R> {
         child: &mut Child,
         path: &Nibbles,
     ) -> Result<(), TrieError> {
-        let Some(Node {
-            kind: Kind::Branch { children },
-            reference,
-        }) = self.resident(child, path)?
-        else {
+        let Some((Node::Branch(branch), reference)) = self.source.resident(child, path)? else {
             return Ok(());
         };
         self.touch(path, reference);
-        if let Some(last) = last_child(children) {
+        if let Some(last) = branch.last_child() {
             *child = match last {
-                None => Child::Empty,
+                None => Child::EMPTY,
                 Some((nibble, below)) => {
                     let next = self.source.step(path, nibble)?;
-                    // If it was hashed already, that was for nothing.
-                    self.notes.puts.retain(|(at, _)| *at != next);
                     let tail = Nibbles::from_nibbles_unchecked([nibble]);
                     self.shortened(tail, below, &next)?
                 }
@@ -184,27 +155,11 @@ impl<'a, R: NodeReader> Edit<'a, R> {
     }
 
     /// Marks the node at `path` as changed.
-    fn touch(&mut self, path: &Nibbles, reference: &mut Option<RlpNode>) {
-        if let Some(reference) = reference.take()
-            && (reference.is_hash() || path.is_empty())
-        {
+    fn touch(&mut self, path: &Nibbles, reference: &mut Reference) {
+        if let Reference::Hash(_) = reference {
             self.notes.touched.push(*path);
         }
-    }
-
-    /// Makes the node below `child` resident and unshared.
-    pub(crate) fn resident<'c>(
-        &self,
-        child: &'c mut Child,
-        path: &Nibbles,
-    ) -> Result<Option<&'c mut Node>, TrieError> {
-        if let Child::Stored(hash) = child {
-            *child = Child::Resident(self.source.load(path, *hash)?);
-        }
-        Ok(match child {
-            Child::Resident(node) => Some(Arc::make_mut(node)),
-            Child::Empty | Child::Stored(_) => None,
-        })
+        *reference = Reference::Changed;
     }
 
     /// Answers whether anything changed. `path` leads to `child`, `key` is what follows it.
@@ -215,12 +170,12 @@ impl<'a, R: NodeReader> Edit<'a, R> {
         key: Nibbles,
         change: Change,
     ) -> Result<bool, TrieError> {
-        let Some(node) = self.resident(child, &path)? else {
+        let Some((node, reference)) = self.source.resident(child, &path)? else {
             *child = self.leaf(change, &path, None)?.at(key);
             return Ok(true);
         };
-        match &mut node.kind {
-            Kind::Leaf {
+        match node {
+            Node::Leaf {
                 path: tail,
                 value,
                 storage,
@@ -231,16 +186,16 @@ impl<'a, R: NodeReader> Edit<'a, R> {
                     return Ok(false);
                 }
                 *value = leaf.value;
-                self.touch(&path, &mut node.reference);
+                self.touch(&path, reference);
             }
-            Kind::Leaf {
+            Node::Leaf {
                 path: tail,
                 value,
                 storage,
             } => {
                 let (tail, common) = (*tail, tail.common_prefix_length(&key));
                 let (value, storage) = (core::mem::take(value), storage.take());
-                self.touch(&path, &mut node.reference);
+                self.touch(&path, reference);
                 let (Some(old), Some(new)) = (tail.get(common), key.get(common)) else {
                     return Err(self.source.malformed(&path, DIFFERENT_LENGTHS));
                 };
@@ -249,7 +204,7 @@ impl<'a, R: NodeReader> Edit<'a, R> {
                 let fork = branch([(old, old_leaf), (new, leaf.at(key.slice(common + 1..)))]);
                 *child = extended(&key.slice(..common), fork);
             }
-            Kind::Extension {
+            Node::Extension {
                 path: tail,
                 child: below,
             } => {
@@ -258,8 +213,8 @@ impl<'a, R: NodeReader> Edit<'a, R> {
                     return Err(self.source.malformed(&path, DIFFERENT_LENGTHS));
                 };
                 if let Some(old) = tail.get(common) {
-                    let below = core::mem::replace(below, Child::Empty);
-                    self.touch(&path, &mut node.reference);
+                    let below = below.take();
+                    self.touch(&path, reference);
                     let old = (old, extended(&tail.slice(common + 1..), below));
                     let leaf = self.leaf(change, &path, None)?;
                     let fork = branch([old, (new, leaf.at(key.slice(common + 1..)))]);
@@ -269,20 +224,17 @@ impl<'a, R: NodeReader> Edit<'a, R> {
                     if !self.insert_at(below, next, key.slice(common..), change)? {
                         return Ok(false);
                     }
-                    self.touch(&path, &mut node.reference);
+                    self.touch(&path, reference);
                 }
             }
-            Kind::Branch { children } => {
-                let next = self.below(&path, &key)?;
-                self.source.make_known(children, &path, &key);
-                let slot = slot(children, &key);
-                let Some(slot) = slot else {
-                    return Err(self.source.malformed(&path, DIFFERENT_LENGTHS));
-                };
-                if !self.insert_at(slot, next, key.slice(1..), change)? {
+            Node::Branch(branch) => {
+                let (nibble, next) = self.below(&path, &key)?;
+                self.source.make_known(branch, &path, &key);
+                let rest = key.slice(1..);
+                if !branch.change(nibble, |slot| self.insert_at(slot, next, rest, change))? {
                     return Ok(false);
                 }
-                self.touch(&path, &mut node.reference);
+                self.touch(&path, reference);
             }
         }
         Ok(true)
@@ -295,18 +247,18 @@ impl<'a, R: NodeReader> Edit<'a, R> {
         path: Nibbles,
         key: Nibbles,
     ) -> Result<bool, TrieError> {
-        let Some(node) = self.resident(child, &path)? else {
+        let Some((node, reference)) = self.source.resident(child, &path)? else {
             return Ok(false);
         };
-        match &mut node.kind {
-            Kind::Leaf { path: tail, .. } => {
+        match node {
+            Node::Leaf { path: tail, .. } => {
                 if *tail != key {
                     return Ok(false);
                 }
-                self.touch(&path, &mut node.reference);
-                *child = Child::Empty;
+                self.touch(&path, reference);
+                *child = Child::EMPTY;
             }
-            Kind::Extension {
+            Node::Extension {
                 path: tail,
                 child: below,
             } => {
@@ -318,17 +270,14 @@ impl<'a, R: NodeReader> Edit<'a, R> {
                 if !self.remove_at(below, next, key.slice(tail.len()..))? {
                     return Ok(false);
                 }
-                self.touch(&path, &mut node.reference);
-                let below = core::mem::replace(below, Child::Empty);
+                self.touch(&path, reference);
+                let below = below.take();
                 *child = self.shortened(tail, below, &next)?;
             }
-            Kind::Branch { children } => {
-                let next = self.below(&path, &key)?;
-                self.source.make_known(children, &path, &key);
-                let Some(slot) = slot(children, &key) else {
-                    return Err(self.source.malformed(&path, DIFFERENT_LENGTHS));
-                };
-                if !self.remove_at(slot, next, key.slice(1..))? {
+            Node::Branch(branch) => {
+                let (nibble, next) = self.below(&path, &key)?;
+                self.source.make_known(branch, &path, &key);
+                if !branch.change(nibble, |slot| self.remove_at(slot, next, key.slice(1..)))? {
                     return Ok(false);
                 }
                 self.close_branch(child, &path)?;
@@ -345,39 +294,41 @@ impl<'a, R: NodeReader> Edit<'a, R> {
         mut below: Child,
         path: &Nibbles,
     ) -> Result<Child, TrieError> {
-        let Some(node) = self.resident(&mut below, path)? else {
-            return Ok(Child::Empty);
+        let Some((node, reference)) = self.source.resident(&mut below, path)? else {
+            return Ok(Child::EMPTY);
         };
         let joined = |inner: &Nibbles| {
             (tail.len().saturating_add(inner.len()) <= MAX_PATH_NIBBLES).then(|| tail.join(inner))
         };
-        let kind = match &mut node.kind {
-            Kind::Branch { .. } => return Ok(extended(&tail, below)),
-            Kind::Leaf {
+        let kind = match node {
+            Node::Branch(_) => return Ok(extended(&tail, below)),
+            Node::Leaf {
                 path: inner,
                 value,
                 storage,
-            } => joined(inner).map(|path| Kind::Leaf {
+            } => joined(inner).map(|path| Node::Leaf {
                 path,
                 value: core::mem::take(value),
                 storage: storage.take(),
             }),
-            Kind::Extension { path: inner, child } => joined(inner).map(|path| Kind::Extension {
+            Node::Extension { path: inner, child } => joined(inner).map(|path| Node::Extension {
                 path,
-                child: core::mem::replace(child, Child::Empty),
+                child: child.take(),
             }),
         };
-        self.touch(path, &mut node.reference);
+        self.touch(path, reference);
         let kind = kind.ok_or_else(|| self.source.malformed(path, "the path below is too long"))?;
-        Ok(Child::resident(kind))
+        Ok(Child::changed(kind))
     }
 
-    pub(crate) fn below(&self, path: &Nibbles, key: &Nibbles) -> Result<Nibbles, TrieError> {
+    /// The first nibble of `key`, and `path` followed by it.
+    pub(crate) fn below(&self, path: &Nibbles, key: &Nibbles) -> Result<(u8, Nibbles), TrieError> {
         match key.first() {
-            Some(nibble) => self.source.step(path, nibble),
+            Some(nibble) => Ok((nibble, self.source.step(path, nibble)?)),
             None => Err(self.source.malformed(path, DIFFERENT_LENGTHS)),
         }
     }
+
     /// The leaf that a change makes; `old` is what was there.
     fn leaf(
         &self,
@@ -399,10 +350,7 @@ impl<'a, R: NodeReader> Edit<'a, R> {
         let account = account.unwrap_or_default();
         if let Some(storage) = storage {
             let value = encode_account(&account, storage.root_hash());
-            let storage = match storage {
-                Child::Resident(node) => Some(node),
-                Child::Empty | Child::Stored(_) => None,
-            };
+            let storage = storage.node;
             return Ok(NewLeaf { value, storage });
         }
         let Some((old, storage)) = old else {
@@ -427,7 +375,7 @@ struct NewLeaf {
 
 impl NewLeaf {
     fn at(self, path: Nibbles) -> Child {
-        Child::resident(Kind::Leaf {
+        Child::changed(Node::Leaf {
             path,
             value: self.value,
             storage: self.storage,
@@ -440,7 +388,7 @@ fn extended(path: &Nibbles, below: Child) -> Child {
     if path.is_empty() {
         below
     } else {
-        Child::resident(Kind::Extension {
+        Child::changed(Node::Extension {
             path: *path,
             child: below,
         })
@@ -448,27 +396,9 @@ fn extended(path: &Nibbles, below: Child) -> Child {
 }
 
 fn branch(two: [(u8, Child); 2]) -> Child {
-    let mut children = Box::new([const { Child::Empty }; 16]);
+    let mut branch = Branch::with_capacity(two.len());
     for (nibble, child) in two {
-        if let Some(slot) = children.get_mut(usize::from(nibble)) {
-            *slot = child;
-        }
+        branch.set(nibble, child);
     }
-    Child::resident(Kind::Branch { children })
-}
-
-pub(crate) fn slot<'c>(children: &'c mut [Child; 16], key: &Nibbles) -> Option<&'c mut Child> {
-    children.get_mut(usize::from(key.first()?))
-}
-
-/// Takes the only child of a branch: `None` if there are several, `Some(None)` if there is none.
-fn last_child(children: &mut [Child; 16]) -> Option<Option<(u8, Child)>> {
-    let mut present = (0u8..)
-        .zip(children.iter_mut())
-        .filter(|(_, child)| !matches!(child, Child::Empty));
-    let first = present.next();
-    if present.next().is_some() {
-        return None;
-    }
-    Some(first.map(|(nibble, child)| (nibble, core::mem::replace(child, Child::Empty))))
+    Child::changed(Node::Branch(branch))
 }

@@ -1,45 +1,51 @@
 //! Hashing what has changed.
 
 use crate::{
-    edit::Notes,
-    node::{Child, Kind},
+    changes::Notes,
+    child::{Child, Reference, ShortNode},
+    node::Node,
 };
 use alloc::sync::Arc;
-use alloy_primitives::Bytes;
-use alloy_trie::{Nibbles, nodes::RlpNode};
+use alloy_primitives::keccak256;
+use alloy_trie::Nibbles;
 
 /// Hashes what has changed below `child` and notes the nodes that are stored on their own: the
 /// root, and every node of 32 bytes or more.
 pub(crate) fn hash(child: &mut Child, path: &Nibbles, notes: &mut Notes) {
-    let Child::Resident(node) = child else {
+    let (Reference::Changed, Some(node)) = (&child.reference, &mut child.node) else {
         return;
     };
-    if node.reference.is_some() {
-        return;
-    }
     let node = Arc::make_mut(node);
-    match &mut node.kind {
-        Kind::Leaf { .. } => {}
-        Kind::Extension { path: tail, child } => hash(child, &path.join(tail), notes),
-        Kind::Branch { children } => {
-            for (nibble, child) in (0u8..).zip(children.iter_mut()) {
-                if let Child::Resident(below) = child
-                    && below.reference.is_none()
-                {
+    match node {
+        Node::Leaf { .. } => {}
+        Node::Extension { path: tail, child } => hash(child, &path.join(tail), notes),
+        Node::Branch(branch) => {
+            for (nibble, below) in branch.iter_mut() {
+                if matches!(below.reference, Reference::Changed) {
                     let mut path = *path;
                     path.push(nibble);
-                    hash(child, &path, notes);
+                    hash(below, &path, notes);
                 }
             }
         }
     }
-    notes.buffer.clear();
-    node.encode_to(&mut notes.buffer);
-    let reference = RlpNode::from_rlp(&notes.buffer);
-    if path.is_empty() || reference.is_hash() {
-        notes
-            .puts
-            .push((*path, Bytes::copy_from_slice(&notes.buffer)));
-    }
-    node.reference = Some(reference);
+    let start = notes.rlp.len();
+    node.encode_to(&mut notes.rlp);
+    let rlp = notes.rlp.get(start..).unwrap_or_default();
+    let short = if path.is_empty() {
+        None
+    } else {
+        ShortNode::new(rlp)
+    };
+    child.reference = match short {
+        Some(node) => {
+            notes.rlp.truncate(start);
+            Reference::Short(node)
+        }
+        None => {
+            let hash = keccak256(rlp);
+            notes.puts.push((*path, start..notes.rlp.len()));
+            Reference::Hash(hash)
+        }
+    };
 }

@@ -7,15 +7,16 @@
 //! not be true.
 
 use crate::{
-    node::{Child, Kind, Node, NodeReader, Source},
+    branch::Branch,
+    child::Reference,
+    node::Node,
+    reader::NodeReader,
+    source::Source,
     state::{EMPTY_CODE_HASH, encode_account},
 };
 use alloc::{sync::Arc, vec::Vec};
 use alloy_primitives::{B256, keccak256};
-use alloy_trie::{
-    EMPTY_ROOT_HASH, Nibbles,
-    nodes::{LeafNodeRef, RlpNode},
-};
+use alloy_trie::{EMPTY_ROOT_HASH, Nibbles, nodes::LeafNodeRef};
 
 /// Children of a branch up to which they are likely to be leaves. Keys are hashes, so the share of
 /// empty places tells how many keys lie below one of them: below a branch of fourteen children three
@@ -30,23 +31,16 @@ const LEAF_BYTES: usize = 128;
 impl<R: NodeReader> Source<'_, R> {
     /// Makes the child of a branch at `path` on the way to `rest` resident without a look-up, if it is
     /// the leaf of a key whose value is known. Otherwise it stays as it is.
-    pub(crate) fn make_known(&self, children: &mut [Child; 16], path: &Nibbles, rest: &Nibbles) {
-        let Some(nibble) = rest.first().map(usize::from) else {
-            return;
-        };
-        let Some(Child::Stored(hash)) = children.get(nibble) else {
-            return;
-        };
-        let present = children.iter().filter(|c| !matches!(c, Child::Empty));
-        if path.len().saturating_add(rest.len()) != KEY_NIBBLES
-            || present.count() > LEAVES_LIKELY_MAX
+    pub(crate) fn make_known(&self, branch: &mut Branch, path: &Nibbles, rest: &Nibbles) {
+        if path.len().saturating_add(rest.len()) != KEY_NIBBLES || branch.len() > LEAVES_LIKELY_MAX
         {
             return;
         }
-        if let Some(leaf) = self.known_leaf(path, rest, *hash)
-            && let Some(slot) = children.get_mut(nibble)
-        {
-            *slot = Child::Resident(Arc::new(leaf));
+        let Some(child) = rest.first().and_then(|nibble| branch.get_mut(nibble)) else {
+            return;
+        };
+        if let (Reference::Hash(hash), None) = (&child.reference, &child.node) {
+            child.node = self.known_leaf(path, rest, *hash).map(Arc::new);
         }
     }
 
@@ -68,13 +62,10 @@ impl<R: NodeReader> Source<'_, R> {
         let path = rest.slice(1..);
         let mut rlp = Vec::with_capacity(LEAF_BYTES);
         alloy_rlp::Encodable::encode(&LeafNodeRef::new(&path, &value), &mut rlp);
-        (keccak256(&rlp) == hash).then(|| Node {
-            kind: Kind::Leaf {
-                path,
-                value,
-                storage: None,
-            },
-            reference: Some(RlpNode::word_rlp(&hash)),
+        (keccak256(&rlp) == hash).then_some(Node::Leaf {
+            path,
+            value,
+            storage: None,
         })
     }
 }

@@ -15,25 +15,31 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod branch;
+mod changes;
 mod check;
+mod child;
 mod edit;
 mod error;
 mod hash;
 mod known;
 mod node;
 mod proof;
+mod reader;
 mod rebuild;
 mod resident;
+mod source;
 mod state;
 mod task;
 mod trie;
 
 pub use alloy_trie::{EMPTY_ROOT_HASH, Nibbles};
+pub use changes::{NodeChanges, NodeRows};
 pub use check::{StoredState, check_stored};
 pub use error::{Place, ReadError, Severity, TrieError};
-pub use node::NodeReader;
 pub use proof::{AccountProof, StorageProof};
+pub use reader::NodeReader;
 pub use rebuild::{rebuild_root, rebuild_state_root, rebuild_storage_root};
-pub use state::{Account, AccountUpdate, EMPTY_CODE_HASH, NodeChanges, StateTrie, StateUpdate};
+pub use state::{Account, AccountUpdate, EMPTY_CODE_HASH, StateTrie, StateUpdate};
 pub use task::Task;
 pub use trie::Trie;

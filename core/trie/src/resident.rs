@@ -1,13 +1,9 @@
 //! What is resident of a trie: loading it, finding it, counting it and forgetting it. None of this
 //! changes a root.
 
-use crate::{
-    edit::{Edit, slot},
-    error::TrieError,
-    node::{Child, Kind, Node, NodeReader},
-};
+use crate::{child::Child, edit::Edit, error::TrieError, node::Node, reader::NodeReader};
 use alloc::sync::Arc;
-use alloy_trie::{Nibbles, nodes::RlpNode};
+use alloy_trie::Nibbles;
 
 impl<R: NodeReader> Edit<'_, R> {
     /// Makes the nodes on the way to `key` resident, as far as there are any.
@@ -20,22 +16,22 @@ impl<R: NodeReader> Edit<'_, R> {
         if is_resident(child, key) {
             return Ok(());
         }
-        let Some(node) = self.resident(child, &path)? else {
+        let Some((node, _)) = self.source.resident(child, &path)? else {
             return Ok(());
         };
-        match &mut node.kind {
-            Kind::Leaf { .. } => Ok(()),
-            Kind::Extension { path: tail, child } => {
+        match node {
+            Node::Leaf { .. } => Ok(()),
+            Node::Extension { path: tail, child } => {
                 if !key.starts_with(tail) {
                     return Ok(());
                 }
                 let next = self.source.join(&path, tail)?;
                 self.preload(child, next, &key.slice(tail.len()..))
             }
-            Kind::Branch { children } => {
-                let next = self.below(&path, key)?;
-                self.source.make_known(children, &path, key);
-                match slot(children, key) {
+            Node::Branch(branch) => {
+                let (nibble, next) = self.below(&path, key)?;
+                self.source.make_known(branch, &path, key);
+                match branch.get_mut(nibble) {
                     Some(slot) => self.preload(slot, next, &key.slice(1..)),
                     None => Ok(()),
                 }
@@ -48,22 +44,20 @@ impl<R: NodeReader> Edit<'_, R> {
 fn is_resident(mut child: &Child, key: &Nibbles) -> bool {
     let mut at = 0;
     loop {
-        let node = match child {
-            Child::Empty => return true,
-            Child::Stored(_) => return false,
-            Child::Resident(node) => node,
+        let Some(node) = &child.node else {
+            return child.is_empty();
         };
-        child = match &node.kind {
-            Kind::Leaf { .. } => return true,
-            Kind::Extension { path, child } => {
+        child = match &**node {
+            Node::Leaf { .. } => return true,
+            Node::Extension { path, child } => {
                 if !key.slice(at..).starts_with(path) {
                     return true;
                 }
                 at += path.len();
                 child
             }
-            Kind::Branch { children } => {
-                let below = key.get(at).and_then(|n| children.get(usize::from(n)));
+            Node::Branch(branch) => {
+                let below = key.get(at).and_then(|n| branch.get(n));
                 at += 1;
                 match below {
                     Some(child) => child,
@@ -80,47 +74,42 @@ pub(crate) fn leaf_mut<'c>(
     child: &'c mut Child,
     key: &Nibbles,
 ) -> Option<(&'c [u8], &'c mut Option<Arc<Node>>)> {
-    let Child::Resident(node) = child else {
-        return None;
-    };
-    match &mut Arc::make_mut(node).kind {
-        Kind::Leaf {
+    match Arc::make_mut(child.node.as_mut()?) {
+        Node::Leaf {
             path,
             value,
             storage,
         } => (path == key).then_some((value.as_slice(), storage)),
-        Kind::Extension { path, child } => {
+        Node::Extension { path, child } => {
             let below = key.starts_with(path).then(|| key.slice(path.len()..))?;
             leaf_mut(child, &below)
         }
-        Kind::Branch { children } => leaf_mut(slot(children, key)?, &key.slice(1..)),
+        Node::Branch(branch) => leaf_mut(branch.get_mut(key.first()?)?, &key.slice(1..)),
     }
 }
 
 /// Replaces hashed nodes deeper than `depth_nibbles` by their hashes.
 pub(crate) fn evict(child: &mut Child, path_len: usize, depth_nibbles: usize) {
-    let Child::Resident(node) = child else { return };
-    if path_len > depth_nibbles
-        && let Some(hash) = node.reference.as_ref().and_then(RlpNode::as_hash)
-    {
-        *child = Child::Stored(hash);
-        return;
+    if path_len > depth_nibbles && child.is_hashed() {
+        child.node = None;
     }
-    match &mut Arc::make_mut(node).kind {
-        Kind::Leaf { storage, .. } => {
-            if let Some(root) = storage.take() {
-                let mut root = Child::Resident(root);
-                evict(&mut root, 0, depth_nibbles);
-                if let Child::Resident(root) = root {
-                    *storage = Some(root);
-                }
+    if let Some(node) = &mut child.node {
+        evict_below(node, path_len, depth_nibbles);
+    }
+}
+
+fn evict_below(node: &mut Arc<Node>, path_len: usize, depth_nibbles: usize) {
+    match Arc::make_mut(node) {
+        Node::Leaf { storage, .. } => {
+            if let Some(root) = storage {
+                evict_below(root, 0, depth_nibbles);
             }
         }
-        Kind::Extension { path, child } => {
+        Node::Extension { path, child } => {
             evict(child, path_len.saturating_add(path.len()), depth_nibbles);
         }
-        Kind::Branch { children } => {
-            for child in children.iter_mut() {
+        Node::Branch(branch) => {
+            for (_, child) in branch.iter_mut() {
                 evict(child, path_len.saturating_add(1), depth_nibbles);
             }
         }
@@ -129,17 +118,14 @@ pub(crate) fn evict(child: &mut Child, path_len: usize, depth_nibbles: usize) {
 
 /// Number of resident nodes below `child`, storage tries included.
 pub(crate) fn count(child: &Child) -> usize {
-    let Child::Resident(node) = child else {
-        return 0;
-    };
-    let below = match &node.kind {
-        Kind::Leaf { storage: None, .. } => 0,
-        Kind::Leaf {
-            storage: Some(root),
-            ..
-        } => count(&Child::Resident(root.clone())),
-        Kind::Extension { child, .. } => count(child),
-        Kind::Branch { children } => children.iter().map(count).sum(),
+    child.node.as_deref().map_or(0, count_from)
+}
+
+fn count_from(node: &Node) -> usize {
+    let below = match node {
+        Node::Leaf { storage, .. } => storage.as_deref().map_or(0, count_from),
+        Node::Extension { child, .. } => count(child),
+        Node::Branch(branch) => branch.iter().map(|(_, child)| count(child)).sum(),
     };
     below.saturating_add(1)
 }

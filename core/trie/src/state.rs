@@ -4,20 +4,20 @@
 //! part of a storage trie hangs at its account's leaf.
 
 use crate::{
-    edit::{Change, Edit, Item, Notes},
+    changes::NodeChanges,
+    child::Child,
+    edit::{Change, Edit, Item},
     error::TrieError,
-    node::{Child, Node, NodeReader, Source},
+    node::Node,
     proof::{AccountProof, StorageProof},
+    reader::NodeReader,
     resident::{count, evict, leaf_mut},
+    source::Source,
     task::{Job, Task, run_jobs},
     trie::walk,
 };
-use alloc::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    vec::Vec,
-};
-use alloy_primitives::{B256, Bytes, U256, b256, map::HashMap};
+use alloc::{collections::BTreeMap, vec::Vec};
+use alloy_primitives::{B256, Bytes, U256, b256};
 use alloy_rlp::{Decodable, RlpDecodable, RlpEncodable};
 use alloy_trie::{EMPTY_ROOT_HASH, Nibbles};
 
@@ -59,28 +59,6 @@ pub struct AccountUpdate {
 
 /// Changes of the state by hashed address.
 pub type StateUpdate = BTreeMap<B256, AccountUpdate>;
-
-/// How the stored nodes change. Apply `destroyed` first, then `nodes`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct NodeChanges {
-    /// Owners (hashed addresses) of storage tries that vanish with all their nodes.
-    pub destroyed: BTreeSet<B256>,
-    /// Nodes by owner (`None`: account trie) and path: the RLP to put, or `None` to delete.
-    pub nodes: HashMap<(Option<B256>, Nibbles), Option<Bytes>>,
-}
-
-impl NodeChanges {
-    fn add(&mut self, owner: Option<B256>, notes: Notes) {
-        let Notes { touched, puts, .. } = notes;
-        self.nodes.reserve(touched.len().max(puts.len()));
-        let touched = touched.into_iter().map(|path| ((owner, path), None));
-        self.nodes.extend(touched);
-        let puts = puts
-            .into_iter()
-            .map(|(path, rlp)| ((owner, path), Some(rlp)));
-        self.nodes.extend(puts);
-    }
-}
 
 /// An account as the account trie holds it.
 #[derive(Clone, Copy, Debug, RlpEncodable, RlpDecodable)]
@@ -172,20 +150,20 @@ impl StateTrie {
                 account => {
                     let storage = take_storage(&mut root, reader, *address)?;
                     let goes = update.destroyed || account.is_none();
-                    if goes && !matches!(storage, Child::Empty) {
+                    if goes && !storage.is_empty() {
                         changes.destroyed.insert(*address);
                     }
                     match account {
                         None => Change::Remove,
                         Some(account) => {
-                            let storage = if goes { Child::Empty } else { storage };
+                            let storage = if goes { Child::EMPTY } else { storage };
                             let source = Source {
                                 reader,
                                 owner: Some(*address),
                             };
                             let job = Job::new(source, storage, slot_items(&update.storage))?;
                             storages.push((items.len(), job));
-                            Change::AccountWithStorage(*account, Child::Empty)
+                            Change::AccountWithStorage(*account, Child::EMPTY)
                         }
                     }
                 }
@@ -194,7 +172,7 @@ impl StateTrie {
         }
         let (places, jobs): (Vec<usize>, Vec<_>) = storages.into_iter().unzip();
         for (place, done) in places.into_iter().zip(run_jobs(jobs, &run_all)?) {
-            changes.add(done.owner, done.notes);
+            changes.add(done.owner, done.rows);
             if let Some(item) = items.get_mut(place)
                 && let Change::AccountWithStorage(_, storage) = &mut item.change
             {
@@ -202,9 +180,9 @@ impl StateTrie {
             }
         }
         let accounts = Job::new(source, root, items)?;
-        let mut trie = Self { root: Child::Empty };
+        let mut trie = Self { root: Child::EMPTY };
         for done in run_jobs(Vec::from([accounts]), &run_all)? {
-            changes.add(done.owner, done.notes);
+            changes.add(done.owner, done.rows);
             trie.root = done.root;
         }
         Ok((trie, changes))
@@ -235,8 +213,8 @@ impl StateTrie {
         let loaded = slots.iter().try_for_each(|slot| {
             edit.preload(&mut storage, Nibbles::new(), &Nibbles::unpack_array(slot))
         });
-        if let (Child::Resident(root), Some(leaf)) = (storage, leaf_mut(&mut self.root, &key)) {
-            *leaf.1 = Some(root);
+        if let (Some(root), Some((_, place))) = (storage.node, leaf_mut(&mut self.root, &key)) {
+            *place = Some(root);
         }
         loaded
     }
@@ -286,7 +264,7 @@ impl StateTrie {
         })?;
         let (account, storage_root, root) = match found {
             Some(found) => (Some(found.account), found.storage_root, found.storage),
-            None => (None, EMPTY_ROOT_HASH, Child::Empty),
+            None => (None, EMPTY_ROOT_HASH, Child::EMPTY),
         };
         let mut storage = Vec::with_capacity(slots.len());
         for slot in slots {
@@ -334,14 +312,13 @@ fn take_storage<R: NodeReader>(
     let key = Nibbles::unpack_array(&address);
     Edit::new(source).preload(root, Nibbles::new(), &key)?;
     let Some((value, storage)) = leaf_mut(root, &key) else {
-        return Ok(Child::Empty);
+        return Ok(Child::EMPTY);
     };
-    match storage.take() {
-        Some(node) => Ok(Child::Resident(node)),
-        None => storage_root_of(value)
-            .map(Child::root)
-            .ok_or_else(|| source.malformed(&key, "the value is no account")),
-    }
+    let mut child = storage_root_of(value)
+        .map(Child::root)
+        .ok_or_else(|| source.malformed(&key, "the value is no account"))?;
+    child.node = storage.take();
+    Ok(child)
 }
 
 fn slot_items(slots: &BTreeMap<B256, U256>) -> Vec<Item> {
@@ -368,7 +345,7 @@ fn find_with<R: NodeReader>(
     root: &Child,
     reader: &R,
     address: B256,
-    visit: impl FnMut(&Node, &Nibbles),
+    visit: impl FnMut(&Node, bool),
 ) -> Result<Option<Found>, TrieError> {
     let source = Source {
         reader,
@@ -380,10 +357,8 @@ fn find_with<R: NodeReader>(
     };
     let (account, storage_root) =
         decode_account(source, &key, leaf.leaf_value().unwrap_or_default())?;
-    let storage = match leaf.leaf_storage() {
-        Some(node) => Child::Resident(Arc::clone(node)),
-        None => Child::root(storage_root),
-    };
+    let mut storage = Child::root(storage_root);
+    storage.node = leaf.leaf_storage().cloned();
     Ok(Some(Found {
         account,
         storage_root,
@@ -420,7 +395,7 @@ fn slot_value<R: NodeReader>(
     owner: B256,
     root: &Child,
     slot: B256,
-    visit: impl FnMut(&Node, &Nibbles),
+    visit: impl FnMut(&Node, bool),
 ) -> Result<U256, TrieError> {
     let source = Source {
         reader,
@@ -441,8 +416,8 @@ fn slot_value<R: NodeReader>(
 }
 
 /// Adds a node to a proof, unless its parent contains it.
-fn collect(nodes: &mut Vec<Bytes>, node: &Node, path: &Nibbles) {
-    if path.is_empty() || node.reference.as_ref().is_none_or(|r| r.is_hash()) {
+fn collect(nodes: &mut Vec<Bytes>, node: &Node, on_its_own: bool) {
+    if on_its_own {
         nodes.push(node.encode().into());
     }
 }

@@ -4,10 +4,14 @@
 //! stored nodes. A large change of one trie is cut at the children of its root.
 
 use crate::{
-    edit::{Edit, Item, Notes},
+    changes::{NodeRows, merged},
+    child::Child,
+    edit::{Edit, Item},
     error::TrieError,
     hash::hash,
-    node::{Child, Kind, Node, NodeReader, Source},
+    node::Node,
+    reader::NodeReader,
+    source::Source,
 };
 use alloc::{sync::Arc, vec::Vec};
 use alloy_primitives::B256;
@@ -15,6 +19,11 @@ use alloy_trie::Nibbles;
 
 /// Changes of one trie from which on it is cut.
 const CUT_MIN: usize = 64;
+/// Bytes of new nodes to expect for each key that changes.
+const RLP_BYTES: usize = 700;
+
+/// Whether anything changed, and how the stored nodes change.
+type Outcome = (bool, NodeRows);
 
 /// A subtrie and what changes in it.
 #[derive(Debug)]
@@ -23,7 +32,7 @@ pub struct Task<'a, R> {
     path: Nibbles,
     child: Child,
     items: Vec<Item>,
-    outcome: Option<Result<(bool, Notes), TrieError>>,
+    outcome: Option<Result<Outcome, TrieError>>,
 }
 
 impl<'a, R: NodeReader> Task<'a, R> {
@@ -42,20 +51,23 @@ impl<'a, R: NodeReader> Task<'a, R> {
         let mut edit = Edit::new(self.source);
         let applied = edit.apply(&mut self.child, &self.path, &mut self.items);
         self.outcome = Some(applied.map(|changed| {
+            edit.notes
+                .rlp
+                .reserve(self.items.len().saturating_mul(RLP_BYTES));
             hash(&mut self.child, &self.path, &mut edit.notes);
-            (changed, edit.notes)
+            (changed, edit.notes.into_rows())
         }));
         self.items = Vec::new();
     }
 
     /// What came of it. A task that nobody ran is run now.
-    fn outcome(&mut self) -> Result<(bool, Notes), TrieError> {
+    fn outcome(&mut self) -> Result<Outcome, TrieError> {
         if self.outcome.is_none() {
             self.run();
         }
         match self.outcome.take() {
             Some(outcome) => outcome,
-            None => Ok((false, Notes::default())),
+            None => Ok((false, NodeRows::new())),
         }
     }
 }
@@ -72,7 +84,7 @@ pub(crate) struct Job<'a, R> {
 pub(crate) struct Done {
     pub(crate) owner: Option<B256>,
     pub(crate) root: Child,
-    pub(crate) notes: Notes,
+    pub(crate) rows: NodeRows,
 }
 
 impl<'a, R: NodeReader> Job<'a, R> {
@@ -95,7 +107,7 @@ impl<'a, R: NodeReader> Job<'a, R> {
             match tasks.last_mut() {
                 Some(task) if task.path == path => task.items.push(item),
                 _ => {
-                    let child = exchange(&mut root, &path, Child::Empty);
+                    let child = exchange(&mut root, &path, Child::EMPTY);
                     tasks.push(Task::new(source, path, child, Vec::from([item])));
                 }
             }
@@ -113,10 +125,11 @@ impl<'a, R: NodeReader> Job<'a, R> {
         let mut whole = None;
         let mut root = self.root;
         let mut any = false;
+        let mut rows = NodeRows::new();
         for mut task in self.tasks {
-            let (changed, notes) = task.outcome()?;
+            let (changed, more) = task.outcome()?;
             any |= changed;
-            edit.notes.add(notes);
+            rows.extend(more);
             match &mut root {
                 Some(root) => {
                     exchange(root, &task.path, task.child);
@@ -132,13 +145,15 @@ impl<'a, R: NodeReader> Job<'a, R> {
                 }
                 root
             }
-            (None, whole) => whole.unwrap_or(Child::Empty),
+            (None, whole) => whole.unwrap_or(Child::EMPTY),
         };
-        Ok(Done {
-            owner,
-            root,
-            notes: edit.notes,
-        })
+        // What closing the root makes of a child counts, not what its task made of it.
+        let closing = edit.notes.into_rows();
+        if !closing.is_empty() {
+            rows.extend(closing);
+            rows = merged(rows);
+        }
+        Ok(Done { owner, root, rows })
     }
 }
 
@@ -169,14 +184,13 @@ pub(crate) fn run_jobs<'a, R: NodeReader>(
 
 /// Puts a child below a branch and answers with the one that was there.
 fn exchange(root: &mut Child, path: &Nibbles, child: Child) -> Child {
-    if let Child::Resident(node) = root
-        && let Node {
-            kind: Kind::Branch { children },
-            ..
-        } = Arc::make_mut(node)
-        && let Some(slot) = path.first().and_then(|n| children.get_mut(usize::from(n)))
+    if let Some(nibble) = path.first()
+        && let Some(node) = &mut root.node
+        && let Node::Branch(branch) = Arc::make_mut(node)
     {
-        return core::mem::replace(slot, child);
+        let old = branch.take(nibble);
+        branch.set(nibble, child);
+        return old;
     }
     child
 }

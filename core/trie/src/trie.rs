@@ -3,13 +3,17 @@
 //! In: sorted keys with new values. Out: the new root and the nodes that differ, by path.
 
 use crate::{
-    edit::{Change, Edit, Item, Notes},
+    changes::NodeRows,
+    child::Child,
+    edit::{Change, Edit, Item},
     error::TrieError,
     hash::hash,
-    node::{Child, Kind, Node, NodeReader, Source},
+    node::Node,
+    reader::NodeReader,
+    source::Source,
 };
 use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
-use alloy_primitives::{B256, Bytes};
+use alloy_primitives::B256;
 use alloy_trie::Nibbles;
 
 /// A single trie with resident nodes. Its keys must all have the same length, at most 64 nibbles.
@@ -50,7 +54,7 @@ impl Trie {
         &mut self,
         reader: &R,
         updates: &BTreeMap<Nibbles, Option<Vec<u8>>>,
-    ) -> Result<BTreeMap<Nibbles, Option<Bytes>>, TrieError> {
+    ) -> Result<NodeRows, TrieError> {
         let mut items: Vec<Item> = updates
             .iter()
             .map(|(key, value)| Item {
@@ -65,11 +69,8 @@ impl Trie {
         let mut root = self.root.clone();
         edit.apply(&mut root, &Nibbles::new(), &mut items)?;
         hash(&mut root, &Nibbles::new(), &mut edit.notes);
-        let Notes { touched, puts, .. } = edit.notes;
-        let mut changed: BTreeMap<_, _> = touched.into_iter().map(|path| (path, None)).collect();
-        changed.extend(puts.into_iter().map(|(path, rlp)| (path, Some(rlp))));
         self.root = root;
-        Ok(changed)
+        Ok(edit.notes.into_rows())
     }
 
     /// The root hash.
@@ -78,27 +79,25 @@ impl Trie {
     }
 }
 
-/// Walks from `root` towards `key`, showing every node on the way, and answers with the leaf at
-/// `key`. Changes nothing, not even what is resident.
+/// Walks from `root` towards `key`, showing every node on the way and whether it is stored on its
+/// own, and answers with the leaf at `key`. Changes nothing, not even what is resident.
 pub(crate) fn walk<R: NodeReader>(
     root: &Child,
     source: Source<'_, R>,
     key: &Nibbles,
-    mut visit: impl FnMut(&Node, &Nibbles),
+    mut visit: impl FnMut(&Node, bool),
 ) -> Result<Option<Arc<Node>>, TrieError> {
     let mut path = Nibbles::new();
     let mut rest = *key;
     let mut current = root.clone();
     loop {
-        let node = match current {
-            Child::Empty => return Ok(None),
-            Child::Stored(hash) => source.load(&path, hash)?,
-            Child::Resident(node) => node,
+        let Some(node) = source.node(&current, &path)? else {
+            return Ok(None);
         };
-        visit(&node, &path);
-        let next = match &node.kind {
-            Kind::Leaf { path: tail, .. } => return Ok((*tail == rest).then(|| node.clone())),
-            Kind::Extension { path: tail, child } => {
+        visit(&node, current.is_hashed());
+        let next = match &*node {
+            Node::Leaf { path: tail, .. } => return Ok((*tail == rest).then(|| node.clone())),
+            Node::Extension { path: tail, child } => {
                 if !rest.starts_with(tail) {
                     return Ok(None);
                 }
@@ -106,16 +105,13 @@ pub(crate) fn walk<R: NodeReader>(
                 rest = rest.slice(tail.len()..);
                 child.clone()
             }
-            Kind::Branch { children } => {
-                let child = rest
-                    .first()
-                    .and_then(|nibble| children.get(usize::from(nibble)));
-                let (Some(nibble), Some(child)) = (rest.first(), child) else {
+            Node::Branch(branch) => {
+                let Some(nibble) = rest.first() else {
                     return Err(source.malformed(&path, "a branch lies where a leaf must be"));
                 };
-                path = source.join(&path, &Nibbles::from_nibbles_unchecked([nibble]))?;
+                path = source.step(&path, nibble)?;
                 rest = rest.slice(1..);
-                child.clone()
+                branch.get(nibble).cloned().unwrap_or(Child::EMPTY)
             }
         };
         current = next;

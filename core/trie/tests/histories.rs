@@ -36,10 +36,10 @@ impl World {
     fn store(&mut self, changes: NodeChanges) {
         self.nodes
             .retain(|(owner, _), _| owner.is_none_or(|o| !changes.destroyed.contains(&o)));
-        for (key, node) in changes.nodes {
+        for (owner, path, node) in changes.rows() {
             match node {
-                Some(rlp) => self.nodes.insert(key, rlp),
-                None => self.nodes.remove(&key),
+                Some(rlp) => self.nodes.insert((owner, *path), rlp.clone()),
+                None => self.nodes.remove(&(owner, *path)),
             };
         }
     }
@@ -432,6 +432,39 @@ fn known_leaves_are_not_read() {
     // The account with storage is read in any case: its storage root is not known.
     assert_eq!(leaves_read(&world, trie.root(), Knowledge::Right), [1, 1]);
     assert_eq!(leaves_read(&world, trie.root(), Knowledge::Wrong), [3, 3]);
+}
+
+/// A root with many children loses all but one, a branch in which something changes at the same time:
+/// an extension takes the place of the root, and the branch below it is stored as it is now.
+#[test]
+fn root_loses_all_children_but_a_branch_that_changes() {
+    let (owner, account) = (keccak256("owner"), Account::default());
+    let slot = |first: u8, n: u8| {
+        let mut slot = keccak256([first, n]);
+        slot[0] = first;
+        slot
+    };
+    let kept = [slot(0x11, 0), slot(0x12, 0), slot(0x13, 0)];
+    let lost: Vec<_> = (0u8..100).map(|n| slot(0x20 + n, n)).collect();
+    let one_update = |storage: BTreeMap<B256, U256>| {
+        let update = AccountUpdate {
+            account: Some(account),
+            destroyed: false,
+            storage,
+        };
+        StateUpdate::from([(owner, update)])
+    };
+    let (mut world, mut trie) = (World::default(), StateTrie::new(EMPTY_ROOT_HASH));
+    let all = kept.iter().chain(&lost).map(|slot| (*slot, U256::ONE));
+    let mut second: BTreeMap<_, _> = lost.iter().map(|slot| (*slot, U256::ZERO)).collect();
+    second.insert(kept[0], U256::from(2));
+    for update in [one_update(all.collect()), one_update(second)] {
+        let changes = trie.update(&world, &update).unwrap();
+        world.apply(&update);
+        world.store(changes);
+        assert_eq!(trie.root(), world.rebuilt_root());
+        check_store_is_exact(&world, trie.root()).unwrap();
+    }
 }
 
 #[test]

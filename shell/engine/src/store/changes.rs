@@ -172,15 +172,17 @@ fn write_nodes(layers: &[&Layer], write: &Writer) -> Result<(), StoreError> {
             write.delete(Table::Nodes, &key)?;
         }
     }
-    let count = layers.iter().map(|layer| layer.nodes.nodes.len()).sum();
+    let count = layers.iter().map(|layer| layer.nodes.count()).sum();
     let mut values: Vec<(Place, usize, Option<&Bytes>)> = Vec::with_capacity(count);
     for (i, layer) in layers.iter().enumerate() {
-        let nodes = layer.nodes.nodes.iter();
-        let alive = nodes.filter(|((owner, _), _)| {
+        let alive = layer.nodes.nodes.iter().filter(|(owner, _)| {
             let destroyed = owner.and_then(|owner| destroyed.get(&owner));
             destroyed.is_none_or(|last| i >= *last)
         });
-        values.extend(alive.map(|(key, node)| (*key, i, node.as_ref())));
+        for (owner, rows) in alive {
+            let rows = rows.iter();
+            values.extend(rows.map(|(path, node)| ((*owner, *path), i, node.as_ref())));
+        }
     }
     let mut rows = write.rows(Table::Nodes)?;
     by_row(values, |values| {

@@ -37,8 +37,8 @@ impl Layer {
 
     /// The node at `path`, if this layer says anything about it.
     pub(crate) fn node(&self, owner: Option<B256>, path: &Nibbles) -> Option<Option<&Bytes>> {
-        match self.nodes.nodes.get(&(owner, *path)) {
-            Some(node) => Some(node.as_ref()),
+        match self.nodes.get(owner, path) {
+            Some(node) => Some(node),
             None if owner.is_some_and(|o| self.nodes.destroyed.contains(&o)) => Some(None),
             None => None,
         }

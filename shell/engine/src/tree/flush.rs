@@ -30,7 +30,7 @@ const FLUSH_LOOK: Duration = Duration::from_millis(100);
 /// Whether so much waits for the disk that it has rested long enough.
 fn has_much_to_flush(view: &ChainView) -> bool {
     let blocks = view.blocks.values();
-    let rows = blocks.map(|block| block.layer.nodes.nodes.len() + block.layer.state.len());
+    let rows = blocks.map(|block| block.layer.nodes.count() + block.layer.state.len());
     view.canonical.len() >= FLUSH_REST_BLOCKS_MAX || rows.sum::<usize>() >= FLUSH_REST_ROWS_MAX
 }
 
@@ -107,7 +107,7 @@ impl Tree {
         let rows = |b: &Arc<ExecutedBlock>| {
             let slots: usize = b.layer.state.values().map(|a| a.storage.len()).sum();
             let rows = b.layer.state.len().saturating_add(slots);
-            rows.saturating_add(b.layer.nodes.nodes.len()) as u64
+            rows.saturating_add(b.layer.nodes.count()) as u64
         };
         metrics.flushed_rows.add(blocks.iter().map(rows).sum());
         if self.published.trouble.write().take().is_some() {
