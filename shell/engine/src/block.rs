@@ -2,12 +2,12 @@
 
 use crate::{
     cores::on_all_cores,
+    held::HeldTrie,
     store::{BlockBody, FlushBlock, Layer},
 };
 use alloy_consensus::Header;
 use alloy_primitives::{Address, B256, Bytes, keccak256};
 use opal_execution::{Receipt, Transaction, TransactionError, VerifiedTx};
-use opal_trie::StateTrie;
 use rayon::prelude::*;
 use std::sync::{Arc, OnceLock};
 
@@ -18,7 +18,7 @@ pub(crate) struct ExecutedBlock {
     /// Changes on the parent's state.
     pub(crate) layer: Layer,
     /// The state trie after the block.
-    pub(crate) trie: StateTrie,
+    pub(crate) trie: HeldTrie,
 }
 
 /// A valid block with its receipts.

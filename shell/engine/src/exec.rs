@@ -4,6 +4,7 @@
 use crate::{
     block::{ChainBlock, ExecutedBlock},
     cores::on_all_cores,
+    held::HeldTrie,
     keys::Keys,
     preload::{Watched, preloading},
     store::{BlockBody, Layer},
@@ -94,7 +95,8 @@ pub(crate) fn execute(
         withdrawals,
     } = block;
     let started = Instant::now();
-    let trie = parent_trie(state, &header)?;
+    let held = state.held_trie()?;
+    let trie = without_deep_nodes(held.take(), &header);
     let many = transactions.len() >= PRELOAD_MIN;
     let list = withdrawals.as_ref().map(|w| w.as_slice());
     let keys = Keys::default();
@@ -102,7 +104,14 @@ pub(crate) fn execute(
         let executed = run_block(chain, parent, &header, &transactions, list, reader);
         (executed, trie.into_trie())
     });
-    let executed = executed?;
+    let executed = match executed {
+        Ok(executed) => executed,
+        Err(error) => {
+            // Somebody will build a block that is valid.
+            held.give_back(trie);
+            return Err(error.into());
+        }
+    };
     let execution_ms = millis(started);
     let started = Instant::now();
     let mut work = RootWork::new(state, trie, keys.hashed(&executed.diff));
@@ -143,15 +152,15 @@ pub(crate) fn seal(
     Ok(work.finish(block, built.executed.diff))
 }
 
-/// The state trie of the parent of a block; `header` is that of either.
-pub(crate) fn parent_trie(state: &StateView, header: &Header) -> Result<StateTrie, ExecError> {
-    let mut trie = state.trie()?;
+/// The state trie of the parent of a block, without deep nodes if there are too many; `header` is
+/// that of either block.
+pub(crate) fn without_deep_nodes(mut trie: StateTrie, header: &Header) -> StateTrie {
     if header.number.is_multiple_of(RESIDENT_CHECK_BLOCKS)
         && trie.resident_nodes() > RESIDENT_NODES_MAX
     {
         trie.evict(RESIDENT_DEPTH);
     }
-    Ok(trie)
+    trie
 }
 
 /// The trie's part of a block.
@@ -198,7 +207,7 @@ impl<'a> RootWork<'a> {
         ExecutedBlock {
             block,
             layer,
-            trie: self.trie,
+            trie: HeldTrie::new(self.trie),
         }
     }
 }

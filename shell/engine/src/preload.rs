@@ -7,7 +7,7 @@
 use crate::{keys::Keys, view::StateView};
 use alloy_primitives::{Address, B256, Bytes, U256};
 use opal_execution::{Account, StateError, StateReader};
-use opal_trie::StateTrie;
+use opal_trie::{EMPTY_ROOT_HASH, StateTrie};
 use parking_lot::Mutex;
 use std::{
     collections::BTreeMap,
@@ -77,26 +77,38 @@ impl StateReader for Watched<'_> {
     }
 }
 
+/// Who has the trie.
+#[derive(Debug)]
+enum Loading<'scope> {
+    Nobody(StateTrie),
+    Thread {
+        shared: &'scope Shared,
+        worker: ScopedJoinHandle<'scope, StateTrie>,
+        root: B256,
+    },
+}
+
 /// The trie that nodes are loaded into. Loading ends when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Preloaded<'scope> {
-    /// The trie as it was.
-    trie: StateTrie,
-    worker: Option<(&'scope Shared, ScopedJoinHandle<'scope, StateTrie>)>,
+    trie: Loading<'scope>,
 }
 
 impl Preloaded<'_> {
     /// Ends the loading; answers with the trie.
     pub(crate) fn into_trie(mut self) -> StateTrie {
         self.end();
-        match self.worker.take() {
-            None => self.trie.clone(),
-            Some((_, worker)) => worker.join().unwrap_or_else(|_| self.trie.clone()),
+        let nothing = Loading::Nobody(StateTrie::new(EMPTY_ROOT_HASH));
+        match std::mem::replace(&mut self.trie, nothing) {
+            Loading::Nobody(trie) => trie,
+            Loading::Thread { worker, root, .. } => {
+                worker.join().unwrap_or_else(|_| StateTrie::new(root))
+            }
         }
     }
 
     fn end(&self) {
-        if let Some((shared, worker)) = &self.worker {
+        if let Loading::Thread { shared, worker, .. } = &self.trie {
             shared.over.store(true, Ordering::Release);
             worker.thread().unpark();
         }
@@ -120,24 +132,27 @@ pub(crate) fn preloading<T>(
 ) -> T {
     let shared = Shared::default();
     thread::scope(|scope| {
-        let own = trie.clone();
-        let spawn = || {
-            thread::Builder::new()
-                .name("opal-preload".into())
-                .spawn_scoped(scope, || load(&shared, state, own))
-                .ok()
-        };
-        let worker = if worth_it { spawn() } else { None };
-        let shared = worker.is_some().then_some(&shared);
-        let preloaded = Preloaded {
-            trie,
-            worker: shared.zip(worker),
+        let shared = &shared;
+        let trie = if worth_it {
+            let root = trie.root();
+            let thread = thread::Builder::new().name("opal-preload".into());
+            match thread.spawn_scoped(scope, move || load(shared, state, trie)) {
+                Ok(worker) => Loading::Thread {
+                    shared,
+                    worker,
+                    root,
+                },
+                Err(_) => Loading::Nobody(StateTrie::new(root)),
+            }
+        } else {
+            Loading::Nobody(trie)
         };
         let watched = Watched {
             state,
             keys,
-            shared,
+            shared: matches!(trie, Loading::Thread { .. }).then_some(shared),
         };
+        let preloaded = Preloaded { trie };
         work(watched, preloaded)
     })
 }

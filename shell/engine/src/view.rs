@@ -11,6 +11,7 @@ use crate::{
     block::{ChainBlock, ExecutedBlock},
     cache::{CacheAt, Known, StateCache},
     engine::HeadInfo,
+    held::HeldTrie,
     store::{DbSnapshot, Layer, StoreError},
 };
 use alloy_consensus::Header;
@@ -54,7 +55,7 @@ pub(crate) struct ChainView {
     /// Hash of the block whose state lies on disk.
     pub(crate) flushed: B256,
     /// State trie after that block.
-    pub(crate) flushed_trie: StateTrie,
+    pub(crate) flushed_trie: HeldTrie,
     /// Blocks that are not on disk, on all branches.
     pub(crate) blocks: BTreeMap<B256, Arc<ExecutedBlock>>,
     /// The canonical ones among them, by height.
@@ -70,7 +71,7 @@ impl ChainView {
     pub(crate) fn new(
         db: Arc<DbSnapshot>,
         flushed: B256,
-        flushed_trie: StateTrie,
+        flushed_trie: HeldTrie,
         blocks: BTreeMap<B256, Arc<ExecutedBlock>>,
         canonical: BTreeMap<u64, B256>,
         head: HeadInfo,
@@ -277,6 +278,11 @@ enum Past {
 impl StateView {
     /// The state trie, with the nodes that earlier blocks left resident.
     pub(crate) fn trie(&self) -> Result<StateTrie, ViewError> {
+        Ok(self.held_trie()?.share())
+    }
+
+    /// The same, where it is held.
+    pub(crate) fn held_trie(&self) -> Result<HeldTrie, ViewError> {
         if let Some(newest) = self.layers.first() {
             return Ok(newest.trie.clone());
         }
@@ -284,7 +290,7 @@ impl StateView {
             None => Ok(self.chain.flushed_trie.clone()),
             Some(anchor) => anchor
                 .trie(&self.chain)
-                .map(|(trie, _)| trie.clone())
+                .map(|(trie, _)| HeldTrie::new(trie.clone()))
                 .map_err(|e| StoreError::Inconsistent(e.0).into()),
         }
     }

@@ -32,6 +32,7 @@ const HOLDERS: u64 = 1_000_000;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    opal_engine::use_small_pages();
     let args: Vec<String> = std::env::args().skip(2).collect();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

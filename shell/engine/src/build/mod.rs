@@ -9,7 +9,7 @@ pub(crate) use jobs::PayloadJobs;
 
 use crate::{
     block::ExecutedBlock,
-    exec::{ExecError, PRELOAD_MIN, parent_trie, seal},
+    exec::{ExecError, PRELOAD_MIN, seal, without_deep_nodes},
     keys::Keys,
     pool::{Pool, conditional},
     preload::{Watched, preloading},
@@ -89,7 +89,8 @@ pub(crate) fn build(
         limits,
     } = request;
     let timestamp = attributes.timestamp;
-    let trie = parent_trie(state, parent)?;
+    // Shared: what is built may not be what is imported next.
+    let trie = without_deep_nodes(state.trie()?, parent);
     let many = from_pool.is_some() || forced.len() >= PRELOAD_MIN;
     let keys = Keys::default();
     preloading(state, &keys, trie, many, |reader, trie| {

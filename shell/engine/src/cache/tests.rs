@@ -3,6 +3,7 @@
 use super::*;
 use crate::{
     block::ChainBlock,
+    held::HeldTrie,
     store::{BlockBody, Layer},
 };
 use alloy_consensus::Header;
@@ -87,7 +88,7 @@ fn random_block(random: &mut Random, parent: B256, number: u64) -> ExecutedBlock
     ExecutedBlock {
         block: Arc::new(block),
         layer,
-        trie: StateTrie::new(EMPTY_ROOT_HASH),
+        trie: HeldTrie::new(StateTrie::new(EMPTY_ROOT_HASH)),
     }
 }
 

@@ -31,6 +31,8 @@ const FILE_BYTES_MAX: usize = 4 << 40;
 const TEMPORARY_BYTES_MAX: usize = 64 << 30;
 /// Bytes by which the file grows.
 const GROWTH_BYTES: isize = 8 << 20;
+/// Pages kept from one write transaction to the next, instead of asking the system for new ones.
+const PAGES_RESERVED: u64 = 8_192;
 /// Read transactions that may be open at once: those of a few snapshots.
 const READERS_MAX: u64 = 4_096;
 /// Read transactions of one snapshot, least and most. Each serves one thread at a time.
@@ -106,6 +108,7 @@ impl File {
         let environment = Environment::builder()
             .set_max_dbs(Table::ALL.len())
             .set_max_readers(READERS_MAX)
+            .set_dp_reserve_limit(PAGES_RESERVED)
             .set_flags(EnvironmentFlags {
                 no_sub_dir: true,
                 exclusive: true,

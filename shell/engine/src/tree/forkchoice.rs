@@ -189,7 +189,7 @@ impl Tree {
         let Some(layer) = state.rewind_layer()? else {
             return Ok(());
         };
-        let trie = state.trie()?;
+        let trie = state.held_trie()?;
         let heads = HeadsRecord {
             head: branch.ancestor,
             head_number: branch.ancestor_number,

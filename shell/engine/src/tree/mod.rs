@@ -17,6 +17,7 @@ use crate::{
     block::ExecutedBlock,
     engine::HeadInfo,
     exec::PendingBlock,
+    held::HeldTrie,
     metrics::Metrics,
     pool::Pool,
     store::{Patience, Store, StoreError},
@@ -180,7 +181,7 @@ pub(crate) fn spawn(setup: TreeSetup) -> Result<TreeHandle, StoreError> {
     let view = ChainView::new(
         db,
         heads.head,
-        trie,
+        HeldTrie::new(trie),
         BTreeMap::default(),
         BTreeMap::default(),
         head,

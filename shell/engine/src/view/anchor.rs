@@ -18,7 +18,7 @@ pub(super) struct Anchor {
 impl Anchor {
     pub(super) fn trie(&self, chain: &ChainView) -> Result<&(StateTrie, Layer), ReadError> {
         let make = || {
-            let mut trie = chain.flushed_trie.clone();
+            let mut trie = chain.flushed_trie.share();
             let nodes = trie
                 .update(&DbNodes(&chain.db), &self.layer.state)
                 .map_err(|e| ReadError(e.to_string()))?;
