@@ -1,5 +1,6 @@
 //! Logs: to standard error, or to a file when a live display owns the terminal.
 
+use crate::logs::{self, LookArgs};
 use clap::Args;
 use eyre::WrapErr;
 use std::{fs, io::IsTerminal, path::Path, sync::Arc};
@@ -24,6 +25,8 @@ pub(crate) struct LoggingArgs {
     /// Log to standard error even when a live display could be shown; turns the display off.
     #[arg(long = "log.stderr")]
     stderr: bool,
+    #[command(flatten)]
+    look: LookArgs,
 }
 
 /// Starts logging. True when standard output is a terminal and a live display may own it; the
@@ -32,7 +35,6 @@ pub(crate) fn init(args: &LoggingArgs, folder: &Path) -> eyre::Result<bool> {
     let filter = EnvFilter::try_new(&args.level)
         .wrap_err_with(|| format!("--log.level: `{}` is no log filter", args.level))?;
     let display = std::io::stdout().is_terminal() && !args.stderr;
-    let builder = fmt().with_env_filter(filter).with_target(true);
     if display {
         fs::create_dir_all(folder)
             .wrap_err_with(|| format!("cannot make the data directory {}", folder.display()))?;
@@ -42,10 +44,10 @@ pub(crate) fn init(args: &LoggingArgs, folder: &Path) -> eyre::Result<bool> {
             .append(true)
             .open(&path)
             .wrap_err_with(|| format!("cannot write the log {}", path.display()))?;
+        let builder = fmt().with_env_filter(filter).with_target(true);
         builder.with_ansi(false).with_writer(Arc::new(file)).init();
     } else {
-        let ansi = std::io::stderr().is_terminal();
-        builder.with_ansi(ansi).with_writer(std::io::stderr).init();
+        logs::start(filter, &args.look);
     }
     Ok(display)
 }

@@ -9,6 +9,7 @@ mod engine;
 mod genesis;
 mod inspect;
 mod logging;
+mod logs;
 mod proposer;
 
 /// An engine frees on one thread what another allocated, in pieces of all sizes, for weeks: the

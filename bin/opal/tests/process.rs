@@ -115,3 +115,53 @@ fn a_rollup_that_exists_is_run_with_its_own_settings_and_keys() {
     let others = [&["devnet", "--datadir", path], &args[5..]].concat();
     check(&others, &keys, FAILURE, "127.0.0.1:9");
 }
+
+/// What a proposer logs that finds nobody on L1, in this format.
+fn logged(format: &str, more: &[&str]) -> String {
+    let l1 = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let nobody = format!("http://{}", l1.local_addr().expect("an address"));
+    drop(l1);
+    let args = [
+        "proposer",
+        "--l1-eth-rpc",
+        &nobody,
+        "--rollup-rpc",
+        &nobody,
+        "--game-factory-address",
+        ADDRESS,
+        "--proposal-interval",
+        "1h",
+        "--private-key",
+        KEY,
+        "--log.level=trace",
+        "--log.format",
+        format,
+    ];
+    let output = opal(&[&args[..], more].concat(), &[]);
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(FAILURE), "{text}");
+    text
+}
+
+#[test]
+fn logs_look_as_asked_for() {
+    let json = logged("json", &[]);
+    let line = json.lines().find(|line| line.starts_with('{'));
+    let line = line.unwrap_or_else(|| panic!("no line of JSON: {json}"));
+    let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
+    for name in ["t", "lvl", "msg", "target"] {
+        assert!(line[name].is_string(), "{name}: {line}");
+    }
+    let logfmt = logged("logfmt", &[]);
+    let wanted = |line: &&str| line.starts_with("t=2") && line.contains(" lvl=");
+    let line = logfmt.lines().find(wanted);
+    let line = line.unwrap_or_else(|| panic!("no line of logfmt: {logfmt}"));
+    assert!(
+        line.contains(" msg=") && line.contains(" target="),
+        "{line}"
+    );
+    let colour = "\u{1b}[";
+    assert!(!logged("terminal", &[]).contains(colour));
+    assert!(logged("terminal", &["--log.color"]).contains(colour));
+    assert!(!logged("json", &["--log.color"]).contains(colour));
+}

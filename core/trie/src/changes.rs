@@ -74,7 +74,7 @@ impl Notes {
 
 /// Rows in the order they were made, as they are in the end.
 pub(crate) fn merged(mut rows: NodeRows) -> NodeRows {
-    rows.sort_by(|a, b| a.0.cmp(&b.0));
+    rows.sort_by_key(|(path, _)| *path);
     rows.dedup_by(|later, earlier| {
         let same = later.0 == earlier.0;
         if same {

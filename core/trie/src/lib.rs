@@ -8,7 +8,8 @@
 //! leaves, and applying every `NodeChanges` to a store leaves exactly the nodes of the new root.
 //!
 //! Tries are persistent: a clone shares all nodes with its original and costs nothing, so each
-//! block of a tree of forks can keep the state it belongs to.
+//! block of a tree of forks can keep the state it belongs to. Nodes that no clone shares are changed
+//! in place.
 #![no_std]
 
 extern crate alloc;

@@ -1,9 +1,9 @@
 //! Logs of the engine: to standard error, filtered.
 
 use super::usage;
+use crate::logs::{self, LookArgs};
 use clap::Args;
-use std::io::IsTerminal;
-use tracing_subscriber::{EnvFilter, fmt};
+use tracing_subscriber::EnvFilter;
 
 /// geth's levels, from 0.
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
@@ -24,6 +24,8 @@ pub(crate) struct LogArgs {
     /// The same as a number: 0 nothing, 1 errors, 2 warnings, 3 info, 4 debug, 5 trace.
     #[arg(long, value_name = "0-5", global = true)]
     verbosity: Option<usize>,
+    #[command(flatten)]
+    look: LookArgs,
 }
 
 /// Starts logging.
@@ -42,11 +44,6 @@ pub(crate) fn init(args: &LogArgs) -> eyre::Result<()> {
     };
     let parsed = EnvFilter::try_new(filter)
         .map_err(|e| usage(format!("--log.level: `{filter}` is no log filter: {e}")))?;
-    fmt()
-        .with_env_filter(parsed)
-        .with_target(true)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr)
-        .init();
+    logs::start(parsed, &args.look);
     Ok(())
 }

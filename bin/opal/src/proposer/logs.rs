@@ -1,9 +1,11 @@
 //! Logs, by op-service's flags: to standard error.
 
-use crate::engine::usage;
-use clap::{Args, ValueEnum};
-use std::io::IsTerminal;
-use tracing_subscriber::{EnvFilter, fmt};
+use crate::{
+    engine::usage,
+    logs::{self, LookArgs},
+};
+use clap::Args;
+use tracing_subscriber::EnvFilter;
 
 /// Flags about logs.
 #[derive(Args)]
@@ -13,22 +15,8 @@ pub(super) struct LogArgs {
     /// `info,opal_proposer=debug`.
     #[arg(long = "log.level", default_value = "info", value_name = "FILTER")]
     level: String,
-    /// How. All of op-service's words for text mean the same here.
-    #[arg(long = "log.format", value_enum, default_value_t = Format::Text)]
-    format: Format,
-    /// Colour the log even if standard error is no terminal.
-    #[arg(long = "log.color")]
-    color: bool,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Text,
-    Terminal,
-    Logfmt,
-    Logfmtms,
-    /// A line without times, for systems that add their own.
-    Bare,
+    #[command(flatten)]
+    look: LookArgs,
 }
 
 /// The filter of the flags.
@@ -44,16 +32,7 @@ fn filter(args: &LogArgs) -> eyre::Result<EnvFilter> {
 
 /// Starts logging.
 pub(super) fn init(args: &LogArgs) -> eyre::Result<()> {
-    let ansi = args.color || std::io::stderr().is_terminal();
-    let builder = fmt()
-        .with_env_filter(filter(args)?)
-        .with_target(true)
-        .with_ansi(ansi)
-        .with_writer(std::io::stderr);
-    match args.format {
-        Format::Bare => builder.without_time().init(),
-        _ => builder.init(),
-    }
+    logs::start(filter(args)?, &args.look);
     Ok(())
 }
 
@@ -71,8 +50,10 @@ mod tests {
         ] {
             let args = LogArgs {
                 level: level.into(),
-                format: Format::Text,
-                color: false,
+                look: LookArgs {
+                    format: logs::Format::Text,
+                    color: false,
+                },
             };
             assert_eq!(filter(&args).unwrap().to_string(), expected);
         }
