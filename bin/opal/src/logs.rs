@@ -4,10 +4,7 @@
 //! geth look for; the event's own fields follow in their order.
 
 use clap::{Args, ValueEnum};
-use std::{
-    fmt::{self, Write},
-    io::IsTerminal,
-};
+use std::{fmt, io::IsTerminal};
 use tracing::{Event, Level, Subscriber, field::Field};
 use tracing_subscriber::{
     EnvFilter,
